@@ -1,0 +1,53 @@
+# Two commands do everything: `make run` and `make test`. `make help` lists the rest.
+PY ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# uv does not read pip's own find-links; hand it on, so that a wheel lying on disk is found.
+export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "physai-inverse needs Python 3.11 or newer; set PY=python3.11")'
+	test -x $(BIN)/python || $(PY) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[dev,bench]"
+	touch $@
+
+run: $(VENV)/.run ## install, then tune a real network on handwritten digits (about two minutes)
+	$(BIN)/physai-inverse run configs/digits.yaml
+
+test: $(VENV)/.dev ## install with the test extras, then run all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev ## the tests that take a few seconds each at most
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.dev ## format, lint and types, unchanged files only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## rewrite the files in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.run ## write constraints.txt anew from pyproject.toml
+	env -u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header -q -o constraints.txt
+
+bench: bench-digits bench-grokking bench-latency bench-store ## every benchmark, results in benchmarks/results
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache
