@@ -17,12 +17,11 @@ from physai_inverse.errors import StoreUnavailable
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[str] | IO[bytes]]:
+def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     """Open a file for writing that replaces `path` only when the block ends well.
 
     Args:
         path: the file to write; its folder must exist.
-        binary: bytes instead of UTF-8 text.
 
     Raises:
         StoreUnavailable: the folder is missing, not writable or full; names the file and the free space.
@@ -36,8 +35,7 @@ def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[str] 
     try:
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
         os.fchmod(handle, mode)
-        stream = os.fdopen(handle, "wb") if binary else os.fdopen(handle, "w", encoding="utf-8", newline="")
-        with stream:
+        with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -52,7 +50,7 @@ def atomic_write(path: str | Path, *, binary: bool = False) -> Iterator[IO[str] 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, all or nothing; see `atomic_write`."""
     with atomic_write(path) as stream:
-        stream.write(text)  # type: ignore[arg-type]  # opened as text
+        stream.write(text.encode())
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ A metric is a number, a number with a standard error or censored (`Measurement`)
 NaN and infinities from a run are values like any other: they are recorded as what they are.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,10 +99,11 @@ class Curve:
         values = tuple(_number("values", value) for value in self.values)
         if len(steps) != len(values) or not steps:
             raise InvalidInput(
-                f"A curve needs one value a step and at least one step, not {len(steps)} steps and {len(values)} values."
+                f"A curve needs one value a step and at least one step, "
+                f"not {len(steps)} steps and {len(values)} values."
             )
         if not all(math.isfinite(step) and step >= 0 for step in steps) or any(
-            later <= earlier for earlier, later in zip(steps, steps[1:], strict=False)
+            later <= earlier for earlier, later in itertools.pairwise(steps)
         ):
             raise InvalidInput("`steps` of a curve must be finite, at least 0 and strictly increasing.")
         object.__setattr__(self, "steps", steps)
@@ -160,7 +162,12 @@ def check_name(name: object, kind: str) -> str:
     Raises:
         InvalidInput: it is not.
     """
-    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable() or name.strip() != name:
+    if (
+        not isinstance(name, str)
+        or not 0 < len(name) <= MAX_NAME
+        or not name.isprintable()
+        or name.strip() != name
+    ):
         raise InvalidInput(
             f"A {kind} name must be a text of 1 to {MAX_NAME} printable characters without blanks around it, "
             f"not {_short(name)}."

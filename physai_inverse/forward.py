@@ -1,0 +1,284 @@
+"""What is predicted: the forward map from configurations to metrics, and the contract of a recipe for it.
+
+A metric is modelled on a *latent* scale, on which it is Gaussian: `z = warp(y)` for an increasing function `warp`.
+Everything above speaks either of the latent mean and standard deviation (closed forms, for the inverse) or of
+`Prediction`, in the metric's own units (for people). `U` ``[n, d]`` are snapped points of the unit cube.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from physai_inverse.errors import NotFound
+from physai_inverse.observations import Curve, Measurement, Observation, metric_names
+from physai_inverse.space import Space
+
+if TYPE_CHECKING:
+    import numpy as np
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles of a prediction: the median, and the ends of the 50 % and 90 % intervals."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The values of one metric over the rows of a `Dataset`.
+
+    Args:
+        values: ``[n]``; NaN where the metric was not recorded or not finite.
+        errors: ``[n]`` standard errors in the metric's units; 0 where not known.
+        censored: ``[n]`` integers; 1 where the truth lies above the value, -1 below, 0 for a value.
+    """
+
+    values: "np.ndarray"
+    errors: "np.ndarray"
+    censored: "np.ndarray"
+
+    @cached_property
+    def rows(self) -> "np.ndarray":
+        """Indices of the rows that have a value."""
+        import numpy as np
+
+        return np.flatnonzero(np.isfinite(self.values))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Observations as arrays.
+
+    Args:
+        space: the space.
+        units: ``[n, d]`` snapped points.
+        columns: metric to its values.
+        failed: ``[n]`` booleans: the training failed in a way that says something about the configuration.
+    """
+
+    space: Space
+    units: "np.ndarray"
+    columns: Mapping[str, Column]
+    failed: "np.ndarray"
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    @classmethod
+    def from_observations(cls, space: Space, observations: Sequence[Observation]) -> "Dataset":
+        """Build a dataset; preempted trainings are left out, configurations of older versions completed.
+
+        Raises:
+            InvalidInput: a configuration does not fit the space.
+        """
+        import numpy as np
+
+        kept = [observation for observation in observations if observation.kind != "preempted"]
+        columns = {}
+        for name in metric_names(kept):
+            values, errors = np.full(len(kept), np.nan), np.zeros(len(kept))
+            censored = np.zeros(len(kept), dtype=np.int8)
+            for row, observation in enumerate(kept):
+                metric = observation.metrics.get(name)
+                if metric is None or (isinstance(metric, Curve) and not metric.values):
+                    continue
+                value = float(metric)
+                values[row] = value if math.isfinite(value) else np.nan
+                if isinstance(metric, Measurement):
+                    errors[row] = metric.standard_error or 0.0
+                    censored[row] = {"above": 1, "below": -1, None: 0}[metric.censored]
+            columns[name] = Column(values, errors, censored)
+        return cls(
+            space=space,
+            units=space.snap(space.encode([space.complete(observation.config) for observation in kept])),
+            columns=columns,
+            failed=np.array([observation.state.bad for observation in kept], dtype=bool),
+        )
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One metric at `n` configurations, in the metric's own units.
+
+    Args:
+        mean: ``[n]``.
+        standard_deviation: ``[n]``.
+        quantiles: level to ``[n]``.
+    """
+
+    mean: "np.ndarray"
+    standard_deviation: "np.ndarray"
+    quantiles: Mapping[float, "np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How far a model was right about what it had not seen.
+
+    Args:
+        rows: number of held-out values.
+        rmse: root mean squared error of the predicted median, in the metric's units.
+        r2: share of the variance explained, on the scale on which the metric is modelled.
+        rank_correlation: Spearman's, between predicted median and value.
+        log_density: mean log density of the held-out values, in the metric's units (nats).
+        coverage_50: share of values inside their 50 % interval.
+        coverage_90: share of values inside their 90 % interval.
+        predicted: ``[rows]`` held-out medians, in the metric's units.
+        low: ``[rows]`` lower ends of the 90 % intervals.
+        high: ``[rows]`` upper ends of the 90 % intervals.
+        measured: ``[rows]`` the values.
+    """
+
+    rows: int
+    rmse: float
+    r2: float
+    rank_correlation: float
+    log_density: float
+    coverage_50: float
+    coverage_90: float
+    predicted: "np.ndarray" = field(repr=False)
+    low: "np.ndarray" = field(repr=False)
+    high: "np.ndarray" = field(repr=False)
+    measured: "np.ndarray" = field(repr=False)
+
+
+class AbstractWarp(ABC):
+    """An increasing function from a metric's units to the latent scale."""
+
+    @abstractmethod
+    def forward(self, values: "np.ndarray") -> "np.ndarray":
+        """Map values ``[n]`` to the latent scale; minus or plus infinity where the metric cannot go."""
+
+    @abstractmethod
+    def inverse(self, latent: "np.ndarray") -> "np.ndarray":
+        """Map latent values ``[n]`` to the metric's units."""
+
+    @abstractmethod
+    def log_slope(self, values: "np.ndarray") -> "np.ndarray":
+        """Give ``log(d latent / d value)`` at values ``[n]``, for densities in the metric's units."""
+
+
+class AbstractMetricModel(ABC):
+    """What is known of one metric: Gaussian on a latent scale."""
+
+    @property
+    @abstractmethod
+    def warp(self) -> AbstractWarp:
+        """The way to the latent scale."""
+
+    @property
+    @abstractmethod
+    def noise(self) -> float:
+        """Latent standard deviation between two trainings of one configuration."""
+
+    @abstractmethod
+    def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+        """Give latent mean ``[n]`` and standard deviation ``[n]`` of the noise-free metric at points ``[n, d]``."""
+
+    @abstractmethod
+    def conditioned(self, units: "np.ndarray") -> "AbstractMetricModel":
+        """Give the model as it would be if trainings at points ``[q, d]`` came out as their latent mean.
+
+        The mean stays, the uncertainty shrinks: what is known of trainings that are still running.
+        """
+
+    @abstractmethod
+    def held_out(self) -> Scores:
+        """Score the model on values that it did not see (leave one out, or in folds)."""
+
+    def predict(self, units: "np.ndarray", *, noise: bool = True) -> Prediction:
+        """Predict in the metric's own units.
+
+        Args:
+            units: ``[n, d]`` snapped points.
+            noise: whether to predict one more training (with its noise), or the mean over many.
+        """
+        import numpy as np
+        from numpy.polynomial.hermite_e import hermegauss
+
+        mean, deviation = self.latent(units)
+        spread = np.sqrt(deviation**2 + self.noise**2) if noise else deviation
+        nodes, weights = hermegauss(15)
+        draws = self.warp.inverse((mean[:, None] + spread[:, None] * nodes).ravel()).reshape(len(mean), -1)
+        weights = weights / weights.sum()
+        average = draws @ weights
+        variance = ((draws - average[:, None]) ** 2) @ weights
+        quantiles = {level: self.warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
+        return Prediction(average, np.sqrt(variance), quantiles)
+
+
+class AbstractSuccessModel(ABC):
+    """What is known of failing."""
+
+    @abstractmethod
+    def probability(self, units: "np.ndarray") -> "np.ndarray":
+        """Give the probability ``[n]`` that a training at points ``[n, d]`` ends with finite metrics."""
+
+
+@dataclass(frozen=True)
+class ForwardMap:
+    """What predicts the metrics, with uncertainty.
+
+    Args:
+        space: the space.
+        models: metric to its model.
+        success: the model of failing; None while nothing failed.
+    """
+
+    space: Space
+    models: Mapping[str, AbstractMetricModel]
+    success: AbstractSuccessModel | None = None
+
+    def model(self, metric: str) -> AbstractMetricModel:
+        """Give the model of a metric.
+
+        Raises:
+            NotFound: the metric was never recorded with a finite value, or too rarely.
+        """
+        if metric not in self.models:
+            raise NotFound(
+                f"There is no forward map of the metric `{metric}`; it was recorded in fewer than two trainings. "
+                f"There is one of {sorted(self.models)}."
+            )
+        return self.models[metric]
+
+    def predict(self, units: "np.ndarray", *, noise: bool = True) -> dict[str, Prediction]:
+        """Predict every metric at points ``[n, d]``; see `AbstractMetricModel.predict`."""
+        return {name: model.predict(units, noise=noise) for name, model in self.models.items()}
+
+    def success_probability(self, units: "np.ndarray") -> "np.ndarray":
+        """Give the probability ``[n]`` of ending with finite metrics; one while nothing has failed."""
+        import numpy as np
+
+        return np.ones(len(units)) if self.success is None else self.success.probability(units)
+
+    def conditioned(self, units: "np.ndarray") -> "ForwardMap":
+        """Give the map as if trainings at points ``[q, d]`` had come out as predicted."""
+        if not len(units):
+            return self
+        return replace(self, models={name: model.conditioned(units) for name, model in self.models.items()})
+
+
+class AbstractSurrogate(ABC):
+    """A frozen recipe for a forward map."""
+
+    @abstractmethod
+    def fit(self, data: Dataset, *, seed: int, metrics: Sequence[str] | None = None) -> ForwardMap:
+        """Fit a map.
+
+        Args:
+            data: the observations.
+            seed: the stream for what is drawn.
+            metrics: which metrics to fit; None for every one that has at least two finite values. Metrics
+                with fewer are left out of the map.
+
+        Raises:
+            FitFailed: the numbers defeat the recipe.
+        """
+
+
+def normal_quantile(level: float) -> float:
+    """Give the quantile of the standard normal distribution."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(level)

@@ -1,0 +1,27 @@
+"""What may be configured: typed, conditional, constrained parameters, and their way to the unit cube and back."""
+
+from physai_inverse.space.conditions import Condition
+from physai_inverse.space.parameters import (
+    Boolean,
+    Choice,
+    Constant,
+    Float,
+    FreeParameter,
+    Integer,
+    Ordinal,
+    Parameter,
+)
+from physai_inverse.space.space import Space
+
+__all__ = [
+    "Boolean",
+    "Choice",
+    "Condition",
+    "Constant",
+    "Float",
+    "FreeParameter",
+    "Integer",
+    "Ordinal",
+    "Parameter",
+    "Space",
+]

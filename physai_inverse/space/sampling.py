@@ -1,0 +1,84 @@
+"""Points of the unit cube that respect conditions and constraints, by rejection and, where that is slow, by steps.
+
+Rejection keeps the distribution exact. Where the constraints leave so little that rejection does not fill the
+request within `MAX_DRAWS`, the points found so far are varied in one coordinate at a time; that is uniform only
+in the long run, but it fulfils every constraint.
+"""
+
+from typing import TYPE_CHECKING
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.seeds import child, generator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from physai_inverse.space.space import Space
+
+MAX_DRAWS = 2**18
+
+
+def sample_units(space: "Space", num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
+    """Draw points.
+
+    Args:
+        space: the space.
+        num: how many, at least 0.
+        seed: the stream; the same seed gives the same points.
+        method: `"uniform"`, or `"sobol"` for a scrambled Sobol sequence (Owen 1998, by scipy), which
+            fills the cube more evenly.
+
+    Returns:
+        Snapped points ``[num, d]``.
+
+    Raises:
+        InvalidInput: an unknown method, or no point among `MAX_DRAWS` fulfils the constraints.
+    """
+    import numpy as np
+
+    if method not in ("uniform", "sobol"):
+        raise InvalidInput(f'`method` must be "uniform" or "sobol", not {method!r}.')
+    if num < 0:
+        raise InvalidInput(f"`num` must be at least 0, not {num}.")
+    if not num:
+        return np.empty((0, space.dimension))
+    if method == "sobol":
+        from scipy.stats import qmc
+
+        sobol = qmc.Sobol(space.dimension, rng=np.random.default_rng(child(seed, "sobol")))
+    rng = generator(seed, "uniform")
+    found: list[np.ndarray] = []
+    accepted, drawn, size = 0, 0, num
+    while accepted < num and drawn < MAX_DRAWS:
+        if method == "sobol":
+            size = 1 << (size - 1).bit_length()  # a power of two keeps the sequence balanced
+            draw = sobol.random(size)
+        else:
+            draw = rng.random((size, space.dimension))
+        drawn += size
+        points = space.snap(draw)
+        points = points[space.feasible(points)]
+        found.append(points)
+        accepted += len(points)
+        size = min(4 * size, 2**14)
+    points = np.concatenate(found)[:num]
+    if not len(points):
+        raise InvalidInput(
+            f"None of {drawn:,} points fulfils the constraints {list(space.constraints)}; "
+            "loosen them or narrow the ranges to where they hold."
+        )
+    return points if len(points) == num else _vary(space, points, num, rng)
+
+
+def _vary(space: "Space", points: "np.ndarray", num: int, rng: "np.random.Generator") -> "np.ndarray":
+    import numpy as np
+
+    walkers = points[rng.integers(len(points), size=num)]
+    for _ in range(8 * space.dimension):
+        moved = walkers.copy()
+        column = rng.integers(space.dimension, size=num)
+        moved[np.arange(num), column] = rng.random(num)
+        moved = space.snap(moved)
+        walkers = np.where(space.feasible(moved)[:, None], moved, walkers)
+    walkers[: len(points)] = points
+    return walkers
