@@ -1,0 +1,225 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.executors import LocalProcesses, Outcome
+from tests.executors import jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def executor() -> Iterator[LocalProcesses]:
+    with LocalProcesses(workers=1) as made:
+        yield made
+
+
+def finish(executor: LocalProcesses, key: object) -> Outcome:
+    wait_for(lambda: key in executor.poll(0.1))
+    return executor.collect(key)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def alive(process: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def processes(path: Path) -> list[int]:
+    wait_for(path.exists)
+    return [int(word) for word in path.read_text().split()]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGKILL, "unknown"), (signal.SIGTERM, "preempted"), (signal.SIGSEGV, "bug")]
+)
+def test_a_killed_worker_is_an_outcome_that_names_the_signal(
+    executor: LocalProcesses, number: signal.Signals, kind: str
+) -> None:
+    executor.submit(1, jobs.send_signal, int(number))
+    executor.submit(2, jobs.add, 1, 2)
+    outcome = finish(executor, 1)
+    assert outcome.kind == kind
+    assert number.name in (outcome.error or "")
+    assert finish(executor, 2).value == 3
+
+
+def test_a_worker_that_exits_in_the_middle_of_a_job_is_a_bug(executor: LocalProcesses) -> None:
+    executor.submit(1, jobs.vanish)
+    outcome = finish(executor, 1)
+    assert (outcome.kind, "exit code 5" in (outcome.error or "")) == ("bug", True)
+
+
+def test_an_interrupt_raised_by_a_job_does_not_stop_the_worker(executor: LocalProcesses) -> None:
+    executor.submit(1, jobs.interrupt)
+    assert finish(executor, 1).kind == "preempted"
+
+
+def test_a_worker_leaves_ctrl_c_to_its_parent(executor: LocalProcesses) -> None:
+    executor.submit(1, jobs.ignores_interrupt)
+    assert finish(executor, 1).value == "still here"
+
+
+def test_a_hanging_job_is_killed_with_its_children_at_its_time(executor: LocalProcesses, tmp_path: Path) -> None:
+    executor.submit(1, jobs.hang, str(tmp_path / "pids"), timeout=3)
+    outcome = finish(executor, 1)
+    assert (outcome.kind, outcome.error) == ("timeout", "stopped after its time limit of 3 s")
+    wait_for(lambda: not any(map(alive, processes(tmp_path / "pids"))))
+
+
+def test_a_job_past_its_time_is_killed_also_when_nobody_polls(executor: LocalProcesses, tmp_path: Path) -> None:
+    executor.submit(1, jobs.hang, str(tmp_path / "pids"), timeout=1)
+    wait_for(lambda: not any(map(alive, processes(tmp_path / "pids"))))
+    assert finish(executor, 1).kind == "timeout"
+
+
+def test_a_cancelled_job_is_killed_with_its_children(executor: LocalProcesses, tmp_path: Path) -> None:
+    executor.submit(1, jobs.hang, str(tmp_path / "pids"))
+    pids = processes(tmp_path / "pids")
+    assert executor.cancel(1)
+    wait_for(lambda: not any(map(alive, pids)))
+    executor.submit(1, jobs.add, 1, 1)
+    assert finish(executor, 1).value == 2
+
+
+def test_a_worker_is_kept_for_the_next_job(executor: LocalProcesses) -> None:
+    seen = set()
+    for number in range(3):
+        executor.submit(number, jobs.process)
+        seen.add(finish(executor, number).value)
+    assert len(seen) == 1
+    assert seen != {os.getpid()}
+
+
+def test_a_worker_that_died_at_rest_is_replaced(executor: LocalProcesses) -> None:
+    executor.submit(1, jobs.process)
+    process = finish(executor, 1).value
+    assert isinstance(process, int)
+    os.kill(process, signal.SIGKILL)
+    wait_for(lambda: not alive(process))
+    executor.submit(2, jobs.process)
+    assert finish(executor, 2).value not in (None, process)
+
+
+def test_numerical_libraries_in_a_worker_use_one_thread(executor: LocalProcesses) -> None:
+    executor.submit(1, jobs.environment, "OMP_NUM_THREADS")
+    assert finish(executor, 1).value == "1"
+
+
+@pytest.mark.parametrize("function", [jobs.unsendable, jobs.unreadable])
+def test_a_result_that_cannot_travel_is_explained(
+    executor: LocalProcesses, function: Callable[[], object]
+) -> None:
+    executor.submit(1, function)
+    outcome = finish(executor, 1)
+    assert outcome.kind == "bug"
+    assert "Return plain numbers" in (outcome.error or "")
+    executor.submit(2, jobs.add, 1, 1)
+    assert finish(executor, 2).value == 2
+
+
+def test_a_function_that_cannot_travel_is_refused_at_submit(executor: LocalProcesses) -> None:
+    with pytest.raises(InvalidInput, match="workers=1"):
+        executor.submit(1, lambda: 1)
+    assert executor.running == ()
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_the_number_of_workers_is_checked(workers: int) -> None:
+    with pytest.raises(InvalidInput, match="`workers` must be"):
+        LocalProcesses(workers)
+
+
+def test_a_timeout_that_is_not_positive_is_refused(executor: LocalProcesses) -> None:
+    with pytest.raises(InvalidInput, match="`timeout` must be"):
+        executor.submit(1, jobs.add, 1, 1, timeout=0)
+
+
+def run_script(folder: Path, text: str, *, wait: bool = True) -> subprocess.Popen[str]:
+    script = folder / "script.py"
+    script.write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", str(script)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if wait:
+        process.wait(60)
+    return process
+
+
+def output(process: subprocess.Popen[str]) -> tuple[str, str]:
+    out, err = process.communicate()
+    return out.strip(), err.strip()
+
+
+SCRIPT = """
+from physai_inverse.executors import LocalProcesses
+def train(x):
+    print("a print of the trainer")
+    return x + 1
+def main():
+    executor = LocalProcesses(workers=1)
+    executor.submit(1, train, 41)
+    while not executor.poll(1):
+        pass
+    outcome = executor.collect(1)
+    print(outcome.value, outcome.error)
+"""
+
+
+def test_a_function_of_the_running_script_works_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    process = run_script(tmp_path, SCRIPT + 'if __name__ == "__main__":\n    main()\n')
+    assert output(process) == ("42 None", "a print of the trainer")
+    assert process.returncode == 0
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    process = run_script(tmp_path, SCRIPT + "main()\n")
+    assert 'if __name__ == "__main__"' in output(process)[0]
+
+
+def test_a_function_typed_at_standard_input_is_refused_with_advice() -> None:
+    text = "if 1:" + (SCRIPT + "main()\n").replace("\n", "\n    ")
+    process = subprocess.run(
+        [sys.executable], input=text, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert "workers=1" in process.stderr
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT]])
+def test_workers_and_their_children_end_with_the_parent(tmp_path: Path, signals: list[signal.Signals]) -> None:
+    process = run_script(
+        tmp_path,
+        "from physai_inverse.executors import LocalProcesses\n"
+        "from tests.executors import jobs\n"
+        "executor = LocalProcesses(workers=1)\n"
+        f"executor.submit(1, jobs.hang, {str(tmp_path / 'pids')!r})\n"
+        "while True:\n    executor.poll(1)\n",
+        wait=False,
+    )
+    pids = processes(tmp_path / "pids")
+    for number in signals:
+        process.send_signal(number)
+    process.communicate(timeout=60)
+    wait_for(lambda: not any(map(alive, pids)))
