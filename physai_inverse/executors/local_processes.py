@@ -238,10 +238,10 @@ class _Worker:
             except (EOFError, OSError):
                 ended = True
                 break
-            if message != TAKEN:
+            if not message.startswith(TAKEN):
                 return self._read(message, self.parcel.job)
             self._taken = True
-            self._started = time.monotonic()
+            self._started = float(message.removeprefix(TAKEN))
         limit = self.parcel.job.timeout
         seconds = time.monotonic() - self._started
         if limit is not None and seconds > limit + (0.0 if self._taken else START_SECONDS):

@@ -20,7 +20,9 @@ from typing import NoReturn
 from physai_inverse.executors.outcome import explain
 
 WATCH_SECONDS = 0.5
-TAKEN = b"taken"  # sent before a job runs: a job without it has not run, and can be offered again
+# Sent, with the monotonic clock that all processes share, before a job runs. A job without it has not run and
+# can be offered again.
+TAKEN = b"taken "
 GRACE_SECONDS = 1.0  # the parent, which words the outcome, is the first to end a job at its time
 
 _main_path: str | None = None
@@ -46,7 +48,7 @@ def main(descriptor: int, parent: int) -> None:
             end_group()
         payload, main_path, timeout = pickle.loads(message)  # noqa: S301 - from our parent, over a private pipe
         try:
-            connection.send_bytes(TAKEN)
+            connection.send_bytes(TAKEN + repr(time.monotonic()).encode())
             watch.begin(timeout)
             answer = _answer(payload, main_path)
             watch.end()
