@@ -234,7 +234,7 @@ class Space:
         if isinstance(configs, Mapping):
             return cast("np.ndarray", self.encode([configs])[0])
         checked = [self.check(config, constraints=False) for config in configs]
-        units = np.tile(self._rest, (len(checked), 1))
+        units = np.tile(self.rest, (len(checked), 1))
         for column, (name, parameter) in enumerate(zip(self.names, self.free, strict=True)):
             rows = [row for row, config in enumerate(checked) if name in config]
             if rows:
@@ -306,7 +306,7 @@ class Space:
                 snapped[:, column] = parameter.to_unit(parameter.from_unit(units[:, column]))
             else:
                 snapped[:, column] = (parameter.places(units[:, column]) + 0.5) / len(parameter.options)
-        return np.where(self.activity(snapped), snapped, self._rest)
+        return np.where(self.activity(snapped), snapped, self.rest)
 
     def feasible(self, units: "np.ndarray") -> "np.ndarray":
         """Say which points ``[n, d]`` fulfil every constraint: booleans ``[n]``."""
@@ -329,7 +329,7 @@ class Space:
         return cast("list[dict[str, Scalar]]", self.decode(sample_units(self, num, seed=seed, method=method)))
 
     @cached_property
-    def _rest(self) -> "np.ndarray":
+    def rest(self) -> "np.ndarray":
         """Where the columns ``[d]`` of inactive parameters stand: the default, or the middle."""
         import numpy as np
 

@@ -1,0 +1,153 @@
+"""The next configurations to train.
+
+The first few fill the space: the user's defaults or the middle, then a scrambled Sobol sequence. From the first
+handful of finite results on, every proposal maximises the acquisition; within a batch, each is conditioned on
+those before it and on what is still running.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from physai_inverse.forward import Dataset, ForwardMap
+from physai_inverse.inverse.acquisition import Acquisition
+from physai_inverse.inverse.search import maximise
+from physai_inverse.objective import Objective
+from physai_inverse.seeds import child
+from physai_inverse.space import Space
+from physai_inverse.space.sampling import sample_units
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NUM_STARTS = 8
+"""Best known points from which the search starts as well."""
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """One proposal.
+
+    Args:
+        unit: ``[d]`` snapped point.
+        kind: `"start"` (space-filling) or `"model"`.
+        log_gain: log of the acquisition, on the latent scale; None for a start.
+    """
+
+    unit: "np.ndarray"
+    kind: str
+    log_gain: float | None = None
+
+
+def num_initial(space: Space) -> int:
+    """How many finite results the model waits for: a handful, growing slowly with the dimension."""
+    return max(4, space.dimension // 2 + 2)
+
+
+def start_point(space: Space, index: int, *, seed: int) -> "np.ndarray":
+    """Give the `index`-th point ``[d]`` of the starting sequence: the resting point, then Sobol.
+
+    The resting point (the defaults, or the middle of every range) is taken only where constraints allow it.
+    """
+    import numpy as np
+
+    rest = space.snap(space.rest[None])
+    points = sample_units(space, index + 1, seed=child(seed, "start"), method="sobol")
+    if space.feasible(rest)[0]:
+        return np.asarray(rest[0] if index == 0 else points[index - 1])
+    return np.asarray(points[index])
+
+
+def propose(
+    forward: ForwardMap | None,
+    data: Dataset,
+    objective: Objective,
+    pending: "np.ndarray",
+    *,
+    numbers: Sequence[int],
+    seed: int,
+) -> list[Proposed]:
+    """Propose one configuration for each trial number.
+
+    Args:
+        forward: the forward map of the objective's metrics and of failing; None while there is none.
+        data: the observations that it was fitted to.
+        objective: what is wanted.
+        pending: ``[p, d]`` points of trials that are proposed or running.
+        numbers: numbers of the trials that the proposals will become; they name the random streams, so that the
+            same study gives the same proposals.
+        seed: the study's seed.
+
+    Returns:
+        One proposal a number. None repeats an evaluated, failed or pending point while the space has others.
+    """
+    import numpy as np
+
+    space = data.space
+    known = np.concatenate([data.units, pending])
+    finite = _finite_rows(data, objective)
+    chosen: list[Proposed] = []
+    for number in numbers:
+        stream = child(seed, "proposals", number)
+        taken = np.concatenate([known, *(item.unit[None] for item in chosen)])
+        if forward is None or len(finite) < num_initial(space):
+            unit = _unseen(space, start_point(space, number, seed=seed), taken, stream)
+            chosen.append(Proposed(unit, "start"))
+            continue
+        running = np.concatenate([pending, *(item.unit[None] for item in chosen)])
+        acquisition = Acquisition(forward.conditioned(running), objective, data.units[finite], stream)
+
+        def value(
+            units: "np.ndarray", acquisition: Acquisition = acquisition, taken: "np.ndarray" = taken
+        ) -> "np.ndarray":
+            return np.where(_seen(units, taken), -np.inf, acquisition(units))
+
+        starts = _best_known(forward, objective, data, finite)
+        points, values = maximise(value, space, starts, seed=stream)
+        if np.isfinite(values[0]):
+            chosen.append(Proposed(points[0], "model", float(values[0])))
+        else:
+            chosen.append(Proposed(_unseen(space, points[0], taken, stream), "start"))
+    return chosen
+
+
+def _finite_rows(data: Dataset, objective: Objective) -> "np.ndarray":
+    """Rows that did not fail and have a finite value of every metric of the objective that was ever recorded."""
+    import numpy as np
+
+    good = ~data.failed
+    for name in objective.metrics:
+        good &= np.isfinite(data.columns[name].values) if name in data.columns else False
+    return np.flatnonzero(good)
+
+
+def _best_known(forward: ForwardMap, objective: Objective, data: Dataset, finite: "np.ndarray") -> "np.ndarray":
+    """The evaluated points ``[k, d]`` of highest predicted utility, averaged over the ranks of the wishes."""
+    import numpy as np
+
+    if not objective.wishes or not len(finite):
+        return np.asarray(data.units[finite][:NUM_STARTS])
+    points = np.unique(data.units[finite], axis=0)
+    values = {
+        wish.metric: forward.model(wish.metric).predict(points, noise=False).quantiles[0.5]
+        for wish in objective.wishes
+    }
+    ranks = np.argsort(np.argsort(-objective.utility(values), axis=0), axis=0).sum(axis=1)
+    return np.asarray(points[np.argsort(ranks, kind="stable")[:NUM_STARTS]])
+
+
+def _seen(units: "np.ndarray", taken: "np.ndarray") -> "np.ndarray":
+    """Say which points ``[n, d]`` are the same configuration as one of ``[k, d]``."""
+    import numpy as np
+
+    rows = {row.tobytes() for row in np.ascontiguousarray(np.round(taken, 12))}
+    return np.array([row.tobytes() in rows for row in np.ascontiguousarray(np.round(units, 12))], dtype=bool)
+
+
+def _unseen(space: Space, unit: "np.ndarray", taken: "np.ndarray", seed: int) -> "np.ndarray":
+    """Give the point itself, or a random one where it was seen; a repeat only when a small space is used up."""
+    if not _seen(unit[None], taken)[0]:
+        return unit
+    points = sample_units(space, 256, seed=child(seed, "unseen"))
+    fresh = points[~_seen(points, taken)]
+    return np.asarray(fresh[0] if len(fresh) else points[0])

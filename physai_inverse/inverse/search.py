@@ -1,0 +1,99 @@
+"""Maximise a function of points over a mixed, conditional and constrained space.
+
+Many random points, then the best few are varied with shrinking steps: a number moves by a normal step in its own
+scale, a whole number or a level at least to its neighbour, a category to any other. No gradient is needed, so
+that every kind of parameter is treated alike.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from physai_inverse.seeds import child, generator
+from physai_inverse.space import Boolean, Choice, Float, Space
+from physai_inverse.space.sampling import sample_units
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NUM_RANDOM = 768
+NUM_LEADERS = 8
+NUM_STEPS = 40
+"""Variations of each leader in each round."""
+
+WIDTHS = (0.2, 0.1, 0.05, 0.02, 0.008, 0.003)
+"""Steps of the rounds, as shares of the range."""
+
+
+def maximise(
+    function: "Callable[[np.ndarray], np.ndarray]", space: Space, starts: "np.ndarray", *, seed: int
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Search for the largest values.
+
+    Args:
+        function: snapped points ``[n, d]`` to values ``[n]``; minus infinity forbids a point.
+        space: the space.
+        starts: ``[k, d]`` snapped points from which variations start, too, such as the best known ones.
+        seed: the stream.
+
+    Returns:
+        Points ``[l, d]`` and their values ``[l]``, best first, at most one from each basin.
+    """
+    import numpy as np
+
+    rng = generator(seed, "search")
+    points = sample_units(space, NUM_RANDOM, seed=child(seed, "candidates"))
+    if len(starts):
+        near = vary(space, np.repeat(starts, NUM_STEPS, axis=0), 0.05, rng)
+        points = np.concatenate([points, near])
+    leaders, values = _leaders(points, function(points))
+    for width in WIDTHS:
+        steps = vary(space, np.repeat(leaders, NUM_STEPS, axis=0), width, rng)
+        moved = function(steps).reshape(len(leaders), NUM_STEPS)
+        best = moved.argmax(axis=1)
+        rows = np.arange(len(leaders))
+        better = moved[rows, best] > values
+        steps = steps.reshape(len(leaders), NUM_STEPS, -1)
+        leaders = np.where(better[:, None], steps[rows, best], leaders)
+        values = np.where(better, moved[rows, best], values)
+    order = np.argsort(-values, kind="stable")
+    return leaders[order], values[order]
+
+
+def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Generator") -> "np.ndarray":
+    """Vary snapped points ``[n, d]`` in one to a few coordinates each; what breaks a constraint stays as it was."""
+    import numpy as np
+
+    num, dimension = points.shape
+    chosen = rng.random((num, dimension)) < min(1.0, 2.0 / dimension)
+    chosen[np.arange(num), rng.integers(dimension, size=num)] = True
+    chosen &= space.activity(points) | (rng.random((num, dimension)) < 0.1)
+    moved = points + chosen * rng.normal(size=points.shape) * width
+    for column, parameter in enumerate(space.free):
+        rows = chosen[:, column]
+        if isinstance(parameter, Choice | Boolean):
+            flip = rows & (rng.random(num) < 0.35)
+            moved[:, column] = np.where(flip, rng.random(num), points[:, column])
+        elif not isinstance(parameter, Float):
+            cell = 1.0 / (parameter.num_levels or 1)
+            step = np.sign(moved[:, column] - points[:, column]) * cell
+            short = rows & (np.abs(moved[:, column] - points[:, column]) < cell)
+            moved[:, column] = np.where(short, points[:, column] + step, moved[:, column])
+    moved = np.abs(moved)  # reflect at the walls
+    moved = 1.0 - np.abs(1.0 - moved)
+    moved = space.snap(np.clip(moved, 0.0, 1.0))
+    return np.where(space.feasible(moved)[:, None], moved, points)
+
+
+def _leaders(points: "np.ndarray", values: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+    """Pick the best points that lie apart from each other."""
+    import numpy as np
+
+    order = np.argsort(-values, kind="stable")[: 8 * NUM_LEADERS]
+    picked: list[int] = []
+    for row in order:
+        if len(picked) == NUM_LEADERS:
+            break
+        if all(np.abs(points[row] - points[other]).max() > 0.05 for other in picked):
+            picked.append(int(row))
+    picked += [int(row) for row in order if int(row) not in picked][: NUM_LEADERS - len(picked)]
+    return points[picked], values[picked]
