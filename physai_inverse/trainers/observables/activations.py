@@ -1,0 +1,175 @@
+"""What activations say: states of units, dimension, similarity of layers, collapse of classes.
+
+Symbols: `H` [N, D] activations of N samples in D units; `Z` [N, D] what goes into the activation function.
+Linear algebra in float64. Cost 1 for unit states, 4 for the rest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+DEAD_SLOPE = 0.01
+LINEAR_RANGE = 0.1
+
+
+@dataclass(frozen=True)
+class UnitStates:
+    """Number of units of each kind; `dead + linear + nonlinear` is the number of units."""
+
+    dead: int
+    linear: int
+    nonlinear: int
+
+
+def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tensor]) -> UnitStates:
+    """Sort units by what the slope of their activation function does over the samples.
+
+    A unit is *dead* when the slope stays below 0.01 in absolute value for every sample (it passes no gradient),
+    *nonlinear* when the slope varies by more than 0.1 between samples, else *linear*. For ReLU these are exactly
+    the never active, the sometimes active ("balanced") and the always active ("hyperactive") units;
+    for smooth functions a saturated unit counts as dead. The two thresholds are ours.
+
+    Source: for ReLU "Training dynamics of A Single ReLU Neuron" and "Physics of Feature Learning 1"
+    (kindxiaoming.github.io).
+    """
+    inputs = Z.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+    dead = slopes.abs().amax(dim=0) < DEAD_SLOPE
+    varying = slopes.amax(dim=0) - slopes.amin(dim=0) > LINEAR_RANGE
+    nonlinear = int((varying & ~dead).sum())
+    return UnitStates(int(dead.sum()), int(Z.shape[1] - dead.sum()) - nonlinear, nonlinear)
+
+
+def active_rate(H: torch.Tensor) -> torch.Tensor:
+    """Give for each unit the share of samples with a positive activation, [D]; about 1/2 for random ReLU units."""
+    return (H > 0).double().mean(dim=0)
+
+
+def participation_ratio(H: torch.Tensor) -> float:
+    """Give `(sum v)^2 / sum v^2` for the eigenvalues `v` of the covariance.
+
+    D for an isotropic cloud, 1 for a line.
+    """
+    v = torch.linalg.svdvals(_centred(H)).square()
+    return float(v.sum().square() / v.square().sum())
+
+
+def anisotropy(H: torch.Tensor) -> float:
+    """Give the ratio of the two largest singular values of the activations, not centred.
+
+    Source: "Representation anisotropy from nonlinear functions" (kindxiaoming.github.io).
+    """
+    s = torch.linalg.svdvals(H.double())
+    return float(s[0] / s[1])
+
+
+def mean_shift(H: torch.Tensor) -> float:
+    """Give the standard deviation over units of their mean over samples.
+
+    Source: "Optimization 3 / Depth 2" (kindxiaoming.github.io), where it is taken at initialisation.
+    """
+    return float(H.double().mean(dim=0).std(unbiased=False))
+
+
+def spectrum_exponent(H: torch.Tensor, *, first: int, last: int) -> float:
+    """Fit `a` in `v_i ~ i^-a` for the eigenvalues of the covariance, by least squares in logarithms.
+
+    Args:
+        H: [N, D].
+        first: first rank used, from 1.
+        last: last rank used.
+    """
+    v = torch.linalg.svdvals(_centred(H)).square()[first - 1 : last].log()
+    x = torch.arange(first, first + len(v), dtype=torch.float64, device=v.device).log()
+    x = x - x.mean()
+    return -float((x * v).sum() / x.square().sum())
+
+
+def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> float:
+    """Give R^2 of the linear regression (with intercept) of a block's output on its input; 1 for a linear block.
+
+    In sample: needs many more samples than inputs. Source: "MLP 2" (kindxiaoming.github.io).
+    """
+    X, Y = _centred(X), _centred(Y)
+    left = Y - X @ torch.linalg.lstsq(X, Y).solution
+    return float(1 - left.square().sum() / Y.square().sum())
+
+
+def layer_alignment(left: torch.Tensor, right: torch.Tensor) -> float:
+    """Give the mean over samples of 1 - cosine between two layers of equal width.
+
+    Source: "Depth 1" (kindxiaoming.github.io).
+    """
+    cosines = torch.nn.functional.cosine_similarity(left.double(), right.double(), dim=1)
+    return float(1 - cosines.mean())
+
+
+def linear_cka(X: torch.Tensor, Y: torch.Tensor) -> float:
+    """Give the linear centred kernel alignment of two representations of the same samples, in [0, 1].
+
+    Unchanged by rotation and isotropic scaling of either.
+
+    Source: Kornblith et al. 2019, https://arxiv.org/abs/1905.00414, section 3.
+    """
+    X, Y = _centred(X), _centred(Y)
+    cross = (Y.T @ X).square().sum()
+    return float(cross / ((X.T @ X).norm() * (Y.T @ Y).norm()))
+
+
+@dataclass(frozen=True)
+class NeuralCollapse:
+    """How far the last features are from the collapsed state, in which all four are 0.
+
+    Args:
+        within: NC1, `tr(S_W S_B^+) / K`.
+        angles: NC2, mean over pairs of `|cos + 1/(K-1)|` of centred class means.
+        duality: NC3, `|W/|W| - M/|M||^2` of the classifier's weights and the centred class means.
+        nearest: NC4, share of samples whose class is not that of the nearest mean, by the classifier's own answer.
+    """
+
+    within: float
+    angles: float
+    duality: float
+    nearest: float
+
+
+def neural_collapse(H: torch.Tensor, labels: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> NeuralCollapse:
+    """Measure neural collapse.
+
+    Source: Papyan, Han and Donoho 2020, https://arxiv.org/abs/2008.08186. The reference notebook leaves out
+    1/K in `within`; we follow the paper.
+
+    Args:
+        H: [N, D] last features.
+        labels: [N] classes 0 to K-1, each present.
+        W: [K, D] weights of the classifier.
+        b: [K] its bias.
+    """
+    H, W, b = H.double(), W.double(), b.double()
+    K = len(W)
+    means = torch.stack([H[labels == k].mean(dim=0) for k in range(K)])
+    M = means - means.mean(dim=0)
+    deviations = H - means[labels]
+    within = deviations.T @ deviations / len(H)
+    between = M.T @ M / K
+    values, vectors = torch.linalg.eigh(between)
+    values, vectors = values[-(K - 1) :], vectors[:, -(K - 1) :]  # the pseudo-inverse of rank K - 1
+    ratio = float((torch.einsum("dk,de,ek->k", vectors, within, vectors) / values).sum()) / K
+    U = torch.nn.functional.normalize(M, dim=1)
+    pairs = (U @ U.T)[~torch.eye(K, dtype=torch.bool, device=U.device)]
+    duality = (W / W.norm() - M / M.norm()).square().sum()
+    answers = (H @ W.T + b).argmax(dim=1)
+    nearest = torch.cdist(H, means).argmin(dim=1)
+    return NeuralCollapse(
+        ratio,
+        float((pairs + 1 / (K - 1)).abs().mean()),
+        float(duality),
+        float((answers != nearest).double().mean()),
+    )
+
+
+def _centred(H: torch.Tensor) -> torch.Tensor:
+    H = H.double()
+    return H - H.mean(dim=0)

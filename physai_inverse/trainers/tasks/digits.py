@@ -1,0 +1,282 @@
+"""Handwritten digits with a fully connected network: a real classifier that trains in about a second.
+
+The task answers to its knobs as large ones do: rates that are too high diverge, width and depth trade against
+rate and initialisation, and the observables move.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from physai_inverse.observations import Config, Curve, Measurement, Metric
+from physai_inverse.seeds import child
+from physai_inverse.trainers.tasks.knobs import (
+    Knob,
+    Setting,
+    Task,
+    check_device,
+    chosen_observables,
+    complete,
+    count,
+    settle,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from physai_inverse.trainers.tasks.mlp import MLP
+    from physai_inverse.trainers.tasks.optimizers import Optimizer
+
+DESCRIPTION = (
+    "A fully connected network learns to read 8x8 images of handwritten digits (1797 images, ten classes; a fixed "
+    "stratified split of 60, 20 and 20 % for training, validation and test). One training takes about a second on "
+    "one CPU core. High learning rates diverge, and the training can be observed in weights, units and curvature."
+)
+SOURCE = (
+    "Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits (UCI), as in sklearn.datasets.load_digits"
+)
+KNOBS: dict[str, Knob] = {
+    "lr": {"type": "float", "low": 1e-4, "high": 3.0, "log": True, "default": 0.01},
+    "weight_decay": {"type": "float", "low": 1e-6, "high": 0.1, "log": True, "default": 1e-4},
+    "optimizer": {"type": "choice", "values": ["sgd", "adamw", "rmsprop"], "default": "adamw"},
+    "momentum": {
+        "type": "float",
+        "low": 0.0,
+        "high": 0.99,
+        "below": 1,
+        "default": 0.9,
+        "when": {"optimizer": ["sgd"]},
+    },
+    "width": {"type": "integer", "low": 8, "high": 256, "log": True, "default": 64},
+    "depth": {"type": "integer", "low": 1, "high": 4, "least": 1, "default": 2},
+    "batch_size": {"type": "ordinal", "levels": [16, 32, 64, 128, 256], "least": 1, "default": 64},
+    "activation": {"type": "choice", "values": ["relu", "tanh", "gelu", "silu"], "default": "relu"},
+    "dropout": {"type": "float", "low": 0.0, "high": 0.5, "below": 1, "default": 0.0},
+    "init_scale": {"type": "float", "low": 0.1, "high": 4.0, "log": True, "default": 1.0},
+}
+SETTINGS: dict[str, Setting] = {"epochs": 15, "device": "auto", "observables": True}
+OBSERVABLES: dict[str, str] = {
+    "weight_norm": "Euclidean norm of all parameters at the end",
+    "effective_rank": "entropy rank (from variances) of the last hidden activations on validation data, centred",
+    "dead_units": "share of hidden units whose activation slope is below 0.01 on all validation data, in [0, 1]",
+    "nonlinear_units": "share of hidden units whose activation slope varies by more than 0.1, in [0, 1]",
+    "gradient_norm": "norm of the full-batch gradient of the training loss at the end",
+    "sharpness": "largest Hessian eigenvalue of the loss on 256 fixed training images (Lanczos, tolerance 1 %)",
+    "sharpness_converged": "1 when the sharpness is within its tolerance after at most 40 products, else 0",
+}
+METRICS: dict[str, str] = {
+    "train_loss": "mean cross-entropy on training data at the end, without dropout, in nats",
+    "val_loss": "mean cross-entropy on validation data at the end, in nats",
+    "test_loss": "mean cross-entropy on test data at the end, in nats",
+    "train_accuracy": "share of training images read correctly at the end, in [0, 1]",
+    "val_accuracy": "share of validation images read correctly at the end, in [0, 1]",
+    "test_accuracy": "share of test images read correctly at the end, in [0, 1]",
+    "generalisation_gap": "val_loss - train_loss, in nats",
+    "train_loss_curve": "training loss after each epoch, in nats",
+    "val_loss_curve": "validation loss after each epoch, in nats",
+    "val_accuracy_curve": "validation accuracy after each epoch, in [0, 1]",
+    "epochs_to_90": "first epoch with a validation accuracy of at least 0.9; censored above at the last epoch",
+    "parameters": "number of trained parameters",
+    "seconds": "wall time of the training with its observables, in seconds",
+    **OBSERVABLES,
+}
+TASK = Task("digits", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS)
+
+SPLIT_SEED = 20260101  # part of the task: every training sees the same split
+PIXEL_MEAN, PIXEL_DEVIATION = 4.884, 6.017  # over all pixels of all images
+SHARPNESS_IMAGES = 256
+SHARPNESS_TOLERANCE = 1e-2
+SHARPNESS_PRODUCTS = 40
+
+
+@dataclass(frozen=True)
+class DigitsTrainer:
+    """Train a network on the digits.
+
+    On a CPU the same configuration and seed give the same bits (except `seconds`). A loss that is not
+    finite ends the training, and is reported as it is.
+
+    Args:
+        epochs: passes over the training data.
+        device: `auto`, `cpu` or `cuda`.
+        observables: names out of `OBSERVABLES` to measure at the end.
+    """
+
+    epochs: int = 15
+    device: str = "auto"
+    observables: tuple[str, ...] = tuple(OBSERVABLES)
+
+    def __call__(self, config: Config, seed: int) -> dict[str, Metric]:
+        """Train once.
+
+        Raises:
+            InvalidInput: a parameter that is not there, or a value that cannot be meant.
+            TrialFailed: the device is not there.
+        """
+        values = complete(config, KNOBS)
+        from physai_inverse.trainers.tasks.parameters import one_thread
+
+        with one_thread():
+            return _train(values, seed, self)
+
+
+def make(settings: Mapping[str, object]) -> DigitsTrainer:
+    """Give a trainer with these settings.
+
+    Raises:
+        InvalidInput: a setting that is not there or cannot be meant.
+    """
+    values = settle(settings, SETTINGS, "digits")
+    return DigitsTrainer(
+        count("epochs", values["epochs"]),
+        check_device(values["device"]),
+        chosen_observables(values["observables"], tuple(OBSERVABLES)),
+    )
+
+
+def _train(values: Mapping[str, object], seed: int, settings: DigitsTrainer) -> dict[str, Metric]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from physai_inverse.trainers.tasks.mlp import MLP
+    from physai_inverse.trainers.tasks.parameters import find_device
+
+    start = time.perf_counter()
+    device = find_device(settings.device)
+    data = {name: (X.to(device), y.to(device)) for name, (X, y) in load().items()}
+    X, y = data["train"]
+    network = MLP(
+        (X.shape[1], *[_integer(values["width"])] * _integer(values["depth"]), 10), str(values["activation"])
+    )
+    w = network.initial(_float(values["init_scale"]), child(seed, "initial"), device)
+    optimizer = _optimizer(values)
+    order = torch.Generator().manual_seed(child(seed, "order"))
+    masks = torch.Generator().manual_seed(child(seed, "dropout"))
+    dropout, batch_size = _float(values["dropout"]), _integer(values["batch_size"])
+    curves: dict[str, list[float]] = {"train_loss": [], "val_loss": [], "val_accuracy": []}
+    for _ in range(settings.epochs):
+        for batch in torch.split(torch.randperm(len(y), generator=order).to(device), batch_size):
+            loss = cross_entropy(network.logits(w, X[batch], dropout, masks), y[batch])
+            (gradient,) = torch.autograd.grad(loss, w)
+            optimizer.step(w, gradient)
+        curves["train_loss"].append(_evaluate(network, w, *data["train"])[0])
+        val_loss, val_accuracy = _evaluate(network, w, *data["val"])
+        curves["val_loss"].append(val_loss)
+        curves["val_accuracy"].append(val_accuracy)
+        if not math.isfinite(val_loss + curves["train_loss"][-1]):
+            break
+    metrics: dict[str, Metric] = {}
+    for name, pair in data.items():
+        metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = _evaluate(network, w, *pair)
+    metrics["generalisation_gap"] = float(metrics["val_loss"]) - float(metrics["train_loss"])
+    steps = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
+    for name, points in curves.items():
+        metrics[f"{name}_curve"] = Curve(steps, tuple(points))
+    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"], settings.epochs)
+    metrics["parameters"] = float(network.layout.size)
+    if math.isfinite(float(metrics["train_loss"])):
+        metrics.update(_observe(network, w, data, settings.observables, child(seed, "sharpness")))
+    metrics["seconds"] = time.perf_counter() - start
+    return metrics
+
+
+def _evaluate(network: "MLP", w: "torch.Tensor", X: "torch.Tensor", y: "torch.Tensor") -> tuple[float, float]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    with torch.no_grad():
+        logits = network.logits(w, X)
+        return float(cross_entropy(logits, y)), float((logits.argmax(dim=1) == y).double().mean())
+
+
+def _epochs_to(threshold: float, accuracies: list[float], epochs: int) -> Measurement:
+    from physai_inverse.trainers.observables.curves import first_reaching
+
+    curve = Curve(tuple(float(epoch + 1) for epoch in range(len(accuracies))), tuple(accuracies))
+    return first_reaching(curve, threshold, budget=epochs)
+
+
+def _observe(
+    network: "MLP",
+    w: "torch.Tensor",
+    data: Mapping[str, tuple["torch.Tensor", "torch.Tensor"]],
+    names: tuple[str, ...],
+    seed: int,
+) -> dict[str, Metric]:
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    from physai_inverse.trainers.observables import activations, curvature, gradients, weights
+    from physai_inverse.trainers.tasks.mlp import ACTIVATIONS
+
+    X, y = data["train"]
+    found: dict[str, Metric] = {"weight_norm": weights.weight_norm(w.detach())}
+    if {"effective_rank", "dead_units", "nonlinear_units"} & set(names):
+        hidden = network.hidden(w, data["val"][0])
+        H = hidden[-1][1].double()
+        found["effective_rank"] = weights.effective_rank(H - H.mean(dim=0))
+        states = [activations.unit_states(Z, ACTIVATIONS[network.activation]) for Z, _ in hidden]
+        units = sum(network.sizes[1:-1])
+        found["dead_units"] = sum(state.dead for state in states) / units
+        found["nonlinear_units"] = sum(state.nonlinear for state in states) / units
+    if "gradient_norm" in names:
+        (gradient,) = torch.autograd.grad(cross_entropy(network.logits(w, X), y), w)
+        found["gradient_norm"] = gradients.gradient_norm(gradient)
+    if {"sharpness", "sharpness_converged"} & set(names):
+        X, y = X[:SHARPNESS_IMAGES], y[:SHARPNESS_IMAGES]
+        top = curvature.sharpness(
+            lambda point: cross_entropy(network.logits(point, X), y),
+            w,
+            seed=seed,
+            tolerance=SHARPNESS_TOLERANCE,
+            max_products=SHARPNESS_PRODUCTS,
+        )
+        found["sharpness"], found["sharpness_converged"] = top.value, float(top.converged)
+    return {name: found[name] for name in names}
+
+
+def _optimizer(values: Mapping[str, object]) -> "Optimizer":
+    from physai_inverse.trainers.tasks.optimizers import SGD, AdamW, RMSprop
+
+    lr, decay = _float(values["lr"]), _float(values["weight_decay"])
+    if values["optimizer"] == "sgd":
+        return SGD(lr, decay, _float(values["momentum"]))
+    return AdamW(lr, decay) if values["optimizer"] == "adamw" else RMSprop(lr, decay)
+
+
+@lru_cache(maxsize=1)
+def load() -> dict[str, tuple["torch.Tensor", "torch.Tensor"]]:
+    """Give the standardised images [n, 64] and labels [n] of `train`, `val` and `test`, shuffled."""
+    import numpy as np
+    import torch
+    from sklearn.datasets import load_digits
+
+    from physai_inverse.seeds import generator
+
+    images, labels = load_digits(return_X_y=True)
+    draw = generator(SPLIT_SEED, "digits")
+    parts: dict[str, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {"train": [], "val": [], "test": []}
+    for digit in range(10):
+        rows = draw.permutation(np.flatnonzero(labels == digit))
+        first, second = round(0.6 * len(rows)), round(0.8 * len(rows))
+        for name, part in zip(parts, np.split(rows, [first, second]), strict=True):
+            parts[name].append(part)
+    data: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    for name, pieces in parts.items():
+        rows = draw.permutation(np.concatenate(pieces))
+        X = torch.tensor((images[rows] - PIXEL_MEAN) / PIXEL_DEVIATION, dtype=torch.float32)
+        data[name] = (X, torch.tensor(labels[rows], dtype=torch.int64))
+    return data
+
+
+def _float(value: object) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def _integer(value: object) -> int:
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,160 @@
+"""What a task lets one set, as plain data, and the check of a configuration and of settings against it.
+
+A knob is a mapping: `type` (`float`, `integer`, `ordinal`, `choice`, `boolean`), `low` and `high` and `log`
+or `levels` or `values`, `default`, and `when`: the values of other knobs for which it is active.
+The range is a proposal for a study, which may be widened; what a knob can mean at all is checked here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.observations import Config, Scalar
+
+Knob: TypeAlias = Mapping[str, object]
+Setting: TypeAlias = Scalar | Sequence[str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a built-in training is, for people and for the writer of a study file.
+
+    Args:
+        name: as in `load_task`.
+        description: one paragraph.
+        source: where the model comes from.
+        knobs: parameter name to knob.
+        settings: fixed settings and their defaults.
+        metrics: metric name to meaning and unit, one line each.
+    """
+
+    name: str
+    description: str
+    source: str
+    knobs: Mapping[str, Knob]
+    settings: Mapping[str, Setting]
+    metrics: Mapping[str, str]
+
+
+def complete(config: Config, knobs: Mapping[str, Knob]) -> dict[str, Scalar]:
+    """Check a configuration and add the defaults of what it leaves out.
+
+    A value for a knob that is inactive (see `when`) is accepted, and the training does not use it.
+
+    Returns:
+        Every knob with a value.
+
+    Raises:
+        InvalidInput: an unknown name, or a value that the knob cannot take.
+    """
+    unknown = [name for name in config if name not in knobs]
+    if unknown:
+        raise InvalidInput(f"`config` has no parameter {_names(unknown)}; there are {_names(knobs)}.")
+    values: dict[str, Scalar] = {}
+    for name, knob in knobs.items():
+        value = config.get(name, knob["default"])
+        values[name] = _value(name, value, knob)
+    return values
+
+
+def settle(settings: Mapping[str, object], defaults: Mapping[str, Setting], task: str) -> dict[str, object]:
+    """Check the names of settings and add the defaults.
+
+    Raises:
+        InvalidInput: an unknown name.
+    """
+    unknown = [name for name in settings if name not in defaults]
+    if unknown:
+        raise InvalidInput(f"Task `{task}` has no setting {_names(unknown)}; there are {_names(defaults)}.")
+    return {**defaults, **settings}
+
+
+def chosen_observables(value: object, available: Sequence[str]) -> tuple[str, ...]:
+    """Read the setting `observables`: true or "all", false or "none", or a list of names.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    if value in (True, "all"):
+        return tuple(available)
+    if value in (False, "none"):
+        return ()
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or any(name not in available for name in names):
+        raise InvalidInput(
+            f"`observables` must be true, false or a list out of {_names(available)}, not {value!r}."
+        )
+    return tuple(name for name in available if name in names)
+
+
+def count(name: str, value: object, least: int = 1) -> int:
+    """Check a whole number of at least `least`.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidInput(f"`{name}` must be a whole number of at least {least}, not {value!r}.")
+    return value
+
+
+def share(name: str, value: object) -> float:
+    """Check a number between 0 and 1, both excluded.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise InvalidInput(f"`{name}` must be a number between 0 and 1, not {value!r}.")
+    return float(value)
+
+
+def check_device(device: object) -> str:
+    """Check the name of a device without asking whether it is there.
+
+    Raises:
+        InvalidInput: it is none of `auto`, `cpu` and `cuda`.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise InvalidInput(f"`device` must be `auto`, `cpu` or `cuda`, not {device!r}.")
+    assert isinstance(device, str)
+    return device
+
+
+def _value(name: str, value: object, knob: Knob) -> Scalar:
+    kind = knob["type"]
+    if kind == "boolean":
+        if not isinstance(value, bool):
+            raise InvalidInput(f"`{name}` must be true or false, not {value!r}.")
+        return value
+    if kind == "choice":
+        values = knob["values"]
+        assert isinstance(values, list)
+        if value not in values:
+            raise InvalidInput(f"`{name}` must be one of {_names(values)}, not {value!r}.")
+        assert isinstance(value, str)
+        return value
+    least = knob.get("least", 0)
+    assert isinstance(least, int | float)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidInput(f"`{name}` must be a finite number, not {value!r}.")
+    if value < least or (knob.get("log") and value <= 0):
+        raise InvalidInput(
+            f"`{name}` must be {'above 0' if knob.get('log') else f'at least {least}'}, not {value!r}."
+        )
+    below = knob.get("below", math.inf)
+    assert isinstance(below, int | float)
+    if value >= below:
+        raise InvalidInput(f"`{name}` must be below {below}, not {value!r}.")
+    if kind == "float":
+        return float(value)
+    if value != int(value):
+        raise InvalidInput(f"`{name}` must be a whole number, not {value!r}.")
+    return int(value)
+
+
+def _names(names: object) -> str:
+    assert isinstance(names, Mapping | Sequence)
+    return ", ".join(f"`{name}`" for name in names)
