@@ -1,1 +1,78 @@
-"""x."""
+"""Learn the map from training configurations to metrics, and use it in both directions.
+
+    from physai_inverse import Choice, Float, Integer, Minimize, Space, Study
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from physai_inverse.errors import PhysaiInverseError, TrialFailed
+    from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, Target
+    from physai_inverse.observations import Curve, Measurement, Observation
+    from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
+    from physai_inverse.store import Store
+    from physai_inverse.study import Study, run
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AtLeast": "objective",
+    "AtMost": "objective",
+    "Boolean": "space",
+    "Choice": "space",
+    "Constant": "space",
+    "Curve": "observations",
+    "Float": "space",
+    "Integer": "space",
+    "Maximize": "objective",
+    "Measurement": "observations",
+    "Minimize": "objective",
+    "Objective": "objective",
+    "Observation": "observations",
+    "Ordinal": "space",
+    "PhysaiInverseError": "errors",
+    "Space": "space",
+    "Store": "store",
+    "Study": "study",
+    "Target": "objective",
+    "TrialFailed": "errors",
+    "run": "study",
+}
+
+__all__ = [
+    "AtLeast",
+    "AtMost",
+    "Boolean",
+    "Choice",
+    "Constant",
+    "Curve",
+    "Float",
+    "Integer",
+    "Maximize",
+    "Measurement",
+    "Minimize",
+    "Objective",
+    "Observation",
+    "Ordinal",
+    "PhysaiInverseError",
+    "Space",
+    "Store",
+    "Study",
+    "Target",
+    "TrialFailed",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        import importlib
+
+        return getattr(importlib.import_module(f"physai_inverse.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'physai_inverse' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -54,12 +54,14 @@ class Dataset:
         units: ``[n, d]`` snapped points.
         columns: metric to its values.
         failed: ``[n]`` booleans: the training failed in a way that says something about the configuration.
+        numbers: the trial number of each row.
     """
 
     space: Space
     units: "np.ndarray"
     columns: Mapping[str, Column]
     failed: "np.ndarray"
+    numbers: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.units)
@@ -93,6 +95,7 @@ class Dataset:
             units=space.snap(space.encode([space.complete(observation.config) for observation in kept])),
             columns=columns,
             failed=np.array([observation.state.bad for observation in kept], dtype=bool),
+            numbers=tuple(observation.number for observation in kept),
         )
 
 
@@ -173,7 +176,7 @@ class AbstractMetricModel(ABC):
 
     @abstractmethod
     def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-        """Give latent mean ``[n]`` and standard deviation ``[n]`` of the noise-free metric at points ``[n, d]``."""
+        """Give latent mean and standard deviation ``[n]`` of the noise-free metric at points ``[n, d]``."""
 
     @abstractmethod
     def conditioned(self, units: "np.ndarray") -> "AbstractMetricModel":
@@ -233,11 +236,11 @@ class ForwardMap:
         """Give the model of a metric.
 
         Raises:
-            NotFound: the metric was never recorded with a finite value, or too rarely.
+            NotFound: the metric was never recorded with a finite value.
         """
         if metric not in self.models:
             raise NotFound(
-                f"There is no forward map of the metric `{metric}`; it was recorded in fewer than two trainings. "
+                f"There is no forward map of the metric `{metric}`; no training gave a finite value of it. "
                 f"There is one of {sorted(self.models)}."
             )
         return self.models[metric]
@@ -269,8 +272,7 @@ class AbstractSurrogate(ABC):
         Args:
             data: the observations.
             seed: the stream for what is drawn.
-            metrics: which metrics to fit; None for every one that has at least two finite values. Metrics
-                with fewer are left out of the map.
+            metrics: which metrics to fit; None for every one with a finite value. Others are left out of the map.
 
         Raises:
             FitFailed: the numbers defeat the recipe.

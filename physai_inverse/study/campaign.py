@@ -1,0 +1,154 @@
+"""A run beside an honest baseline: the same number of trainings by random search, and a fresh test of both picks.
+
+Random search picks what it measured as best, as its users do; the study picks by its forward map. Both picks are then
+trained anew with the same fresh seeds, so that neither is judged by the run that made it look good.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from physai_inverse.observations import Scalar, Trainer
+from physai_inverse.store import Trial
+from physai_inverse.study.results import Recommendation
+from physai_inverse.study.run import OnProgress, best_measured, run
+from physai_inverse.study.study import Study
+
+BASELINE_SUFFIX = "-random"
+FRESH_SUFFIX = "-fresh"
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """One configuration, trained again with fresh seeds.
+
+    Args:
+        config: the configuration.
+        number: the trial that it comes from.
+        chosen_on: the value of the first wish that it was chosen on: predicted, or measured.
+        values: the value of the first wish in each fresh training.
+    """
+
+    config: dict[str, Scalar]
+    number: int
+    chosen_on: float
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What a campaign found.
+
+    Args:
+        recommendation: of the study.
+        ours: the recommended configuration, trained again; None where no confirmation was asked for.
+        baseline: random search's pick, trained again; None where there is no baseline.
+        metric: the metric of `chosen_on` and `values`.
+    """
+
+    recommendation: Recommendation
+    ours: Confirmation | None
+    baseline: Confirmation | None
+    metric: str
+
+
+def baseline_study(study: Study) -> Study:
+    """Open the random-search twin of a study, in the same store."""
+    return Study(
+        study.space,
+        study.objective,
+        store=study.store,
+        name=study.name + BASELINE_SUFFIX,
+        seed=study.seed,
+        method="random",
+    )
+
+
+def run_campaign(
+    study: Study,
+    trainer: Trainer,
+    budget: int,
+    *,
+    baseline: bool = False,
+    confirm: int = 0,
+    workers: int = 1,
+    timeout: float | None = None,
+    on_progress: Callable[[str], OnProgress] | None = None,
+) -> Campaign:
+    """Run a study, its baseline, and the fresh trainings that compare their picks.
+
+    Every part goes on where an earlier, interrupted campaign stopped.
+
+    Args:
+        study: the study.
+        trainer: see `run`.
+        budget: trainings of the study, and of the baseline.
+        baseline: whether random search gets the same number of trainings.
+        confirm: fresh trainings of each pick.
+        workers: see `run`.
+        timeout: see `run`.
+        on_progress: given the name of a part (`"study"`, `"random search"`, `"fresh seeds"`), gives what to call
+            with its progress.
+
+    Raises:
+        NotFound: no training of the study ended well.
+        TrialFailed: see `run`.
+    """
+
+    def progress(part: str) -> OnProgress | None:
+        return None if on_progress is None else on_progress(part)
+
+    run(study, trainer, budget, workers=workers, timeout=timeout, on_progress=progress("study"))
+    recommendation = study.recommend()
+    metric = study.objective.metrics[0]
+    picks: dict[str, tuple[int, Mapping[str, Scalar], float]] = {
+        "ours": (recommendation.number, recommendation.config, recommendation.predictions[metric].median)
+    }
+    if baseline:
+        twin = baseline_study(study)
+        run(twin, trainer, budget, workers=workers, timeout=timeout, on_progress=progress("random search"))
+        found = best_measured(twin, twin.trials)
+        if found is not None:
+            trial: Trial = found[0]
+            picks["baseline"] = (trial.number, trial.config, found[1])
+    fresh: dict[str, Confirmation] = {}
+    if confirm:
+        fresh = _confirm(study, trainer, picks, confirm, workers, timeout, progress("fresh seeds"))
+    return Campaign(recommendation, fresh.get("ours"), fresh.get("baseline"), metric)
+
+
+def _confirm(
+    study: Study,
+    trainer: Trainer,
+    picks: Mapping[str, tuple[int, Mapping[str, Scalar], float]],
+    repeats: int,
+    workers: int,
+    timeout: float | None,
+    on_progress: OnProgress | None,
+) -> dict[str, Confirmation]:
+    """Train each pick with fresh seeds, in a study of its own, so that none of it flows back into the choice."""
+    metric = study.objective.metrics[0]
+    fresh = Study(
+        study.space,
+        study.objective,
+        store=study.store,
+        name=study.name + FRESH_SUFFIX,
+        seed=study.seed,
+        method="random",
+    )
+
+    def trainings(config: Mapping[str, Scalar]) -> list[Trial]:
+        return [trial for trial in fresh.trials if study.space.same(trial.config, config)]
+
+    # One pick after the other, each as often as it lacks trainings; two equal picks share theirs.
+    for _, config, _ in picks.values():
+        fresh.enqueue([config] * (repeats - len(trainings(config))))
+    run(fresh, trainer, len(fresh.trials), workers=workers, timeout=timeout, on_progress=on_progress)
+    return {
+        name: Confirmation(
+            config=dict(config),
+            number=number,
+            chosen_on=chosen_on,
+            values=tuple(float(trial.metrics[metric]) for trial in trainings(config) if metric in trial.metrics),
+        )
+        for name, (number, config, chosen_on) in picks.items()
+    }

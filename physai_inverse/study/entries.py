@@ -1,0 +1,55 @@
+"""Trainings that were run elsewhere, checked at the door."""
+
+from collections.abc import Iterable, Sequence
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.objective import Objective
+from physai_inverse.observations import Observation, TrialState, as_metrics, diverging
+from physai_inverse.space import Space
+
+SHOWN = 5
+"""How many rows that do not fit are named in the error."""
+
+
+def as_observations(items: Iterable[object], space: Space, objective: Objective) -> list[Observation]:
+    """Take pairs (config, metrics) and observations as observations that fit the space.
+
+    A finite number is not asked for: where a metric of the objective is not finite, the training counts as
+    diverged. Constraints are not asked for either: what was trained was trained.
+
+    Raises:
+        InvalidInput: names the rows that do not fit, and why.
+    """
+    rows: list[Observation] = []
+    problems: list[str] = []
+    for row, item in enumerate(items):
+        try:
+            rows.append(_as_observation(item, space, objective))
+        except InvalidInput as error:
+            problems.append(f"row {row}: {error}")
+    if problems:
+        more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
+        raise InvalidInput(f"Nothing was imported. {' '.join(problems[:SHOWN])}{more}")
+    return rows
+
+
+def _as_observation(item: object, space: Space, objective: Objective) -> Observation:
+    if isinstance(item, Observation):
+        given = item
+    elif isinstance(item, Sequence) and not isinstance(item, str) and len(item) == 2:
+        given = Observation(item[0], as_metrics(item[1]))
+    else:
+        raise InvalidInput(f"expected a pair (config, metrics) or an Observation, not {type(item).__name__}.")
+    metrics = as_metrics(given.metrics)
+    if not metrics and not given.state.bad:
+        raise InvalidInput("no metrics were given; import a failed training as an Observation with its state.")
+    bad = None if given.state.bad else diverging(metrics, objective.metrics)
+    return Observation(
+        config=space.check(given.config, constraints=False),
+        metrics=metrics,
+        state=TrialState.DIVERGED if bad else given.state,
+        seed=given.seed,
+        seconds=given.seconds,
+        reason=bad or given.reason,
+        kind="diverged" if bad else given.kind,
+    )

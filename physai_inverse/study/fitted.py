@@ -1,0 +1,66 @@
+"""What was fitted to one state of the data; a metric is fitted when it is first asked for."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from physai_inverse.forward import (
+    AbstractMetricModel,
+    AbstractSuccessModel,
+    AbstractSurrogate,
+    Dataset,
+    ForwardMap,
+)
+from physai_inverse.observations import Observation
+from physai_inverse.space import Space
+
+
+class Fitted:
+    """The forward map of one set of observations.
+
+    Args:
+        space: the space.
+        observations: finished trainings, in order of their numbers.
+        surrogate: the recipe; a Gaussian process for each metric where it is None.
+        seed: the stream of the fit.
+    """
+
+    def __init__(
+        self, space: Space, observations: Sequence[Observation], *, surrogate: AbstractSurrogate | None, seed: int
+    ) -> None:
+        self.numbers = tuple(observation.number for observation in observations)
+        self._space = space
+        self._observations = observations
+        self._surrogate = surrogate
+        self._seed = seed
+        self._models: dict[str, AbstractMetricModel] = {}
+        self._asked: set[str] = set()
+        self._success: AbstractSuccessModel | None = None
+        self._fitted_success = False
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The observations as arrays."""
+        return Dataset.from_observations(self._space, self._observations)
+
+    def map(self, metrics: Sequence[str] | None = None) -> ForwardMap:
+        """Give the forward map of some metrics, or of all that were recorded."""
+        wanted = [
+            name for name in (self.data.columns if metrics is None else metrics) if name in self.data.columns
+        ]
+        new = [name for name in wanted if name not in self._asked]
+        if new or not self._fitted_success:
+            fitted = self._recipe().fit(self.data, seed=self._seed, metrics=new)
+            self._models.update(fitted.models)
+            self._asked.update(new)
+            self._success = fitted.success
+            self._fitted_success = True
+        return ForwardMap(
+            self._space, {name: self._models[name] for name in wanted if name in self._models}, self._success
+        )
+
+    def _recipe(self) -> AbstractSurrogate:
+        if self._surrogate is None:
+            from physai_inverse.surrogates import GaussianProcess
+
+            self._surrogate = GaussianProcess()
+        return self._surrogate

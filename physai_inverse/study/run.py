@@ -1,0 +1,246 @@
+"""The loop: suggest, train, observe, until the budget is used up; survives being killed at any moment.
+
+Every trial is leased for a short time and the lease is extended while this process lives. What a killed process
+left open is found by the next one and trained again with the same configuration and seed; what was finished stays.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError, TrialFailed
+from physai_inverse.executors import InProcess, LocalProcesses, Outcome
+from physai_inverse.observations import MetricsLike, Scalar, Trainer
+from physai_inverse.store import Trial
+from physai_inverse.study.study import Study
+from physai_inverse.study.workers import is_dead, this_worker
+from physai_inverse.trainers import as_trainer
+
+RUN_LEASE_SECONDS = 60.0
+WAIT_SECONDS = 0.2
+"""How often progress is told while nothing finishes."""
+
+MAX_BUGS = 3
+"""Trainings in a row that fail by a bug before the loop stops and shows it."""
+
+OWN_ORIGINS = ("suggested", "queued")
+"""Trials that count towards a budget; imported observations do not."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        finished: trials of the budget that have ended.
+        budget: how many there shall be.
+        failed: how many of them failed or diverged.
+        running: number, configuration and seconds so far of what is being trained.
+        best: the best value of the first wish among those that ended well; None where there is none.
+        seconds: since this run began.
+        seconds_left: a guess from the trainings of this run so far; None before the first.
+        last: the trial that has just ended; None between two ends.
+    """
+
+    finished: int
+    budget: int
+    failed: int
+    running: tuple[tuple[int, dict[str, Scalar], float], ...]
+    best: float | None
+    seconds: float
+    seconds_left: float | None
+    last: Trial | None = None
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+
+def run(
+    study: Study,
+    trainer: Trainer,
+    budget: int,
+    *,
+    workers: int = 1,
+    timeout: float | None = None,
+    lease_seconds: float = RUN_LEASE_SECONDS,
+    on_progress: OnProgress | None = None,
+) -> Progress:
+    """Train until `budget` trials of the study have ended, counting those of earlier runs.
+
+    Args:
+        study: the study.
+        trainer: a callable `(config)` or `(config, seed)` that gives metrics.
+        budget: how many trials the study shall have; imported observations do not count.
+        workers: 1 trains in this process, more in as many processes; the trainer must be importable then.
+        timeout: seconds after which a training is stopped and recorded as failed (only in processes).
+        lease_seconds: how long the work of a lost process waits before another takes it.
+        on_progress: called after every end and a few times a second between.
+
+    Returns:
+        Where the run stands at its end.
+
+    Raises:
+        TrialFailed: `MAX_BUGS` trainings in a row failed by a bug, or the first ones all gave no usable
+            metrics; they are recorded, the message shows the last.
+        KeyboardInterrupt: passed on, after what was running has been given back.
+    """
+    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+        raise InvalidInput(f"`budget` must be a whole number of at least 1, not {budget!r}.")
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise InvalidInput(f"`workers` must be a whole number of at least 1, not {workers!r}.")
+    return _Loop(study, as_trainer(trainer), budget, workers, timeout, lease_seconds, on_progress).run()
+
+
+@dataclass
+class _Loop:
+    study: Study
+    trainer: Trainer
+    budget: int
+    workers: int
+    timeout: float | None
+    lease_seconds: float
+    on_progress: OnProgress | None
+    running: dict[int, tuple[Trial, float]] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    ended: int = 0
+    bugs: int = 0
+
+    def run(self) -> Progress:
+        study, store = self.study, self.study.store
+        dead = {worker for _, worker, _ in store.leases(study.name) if is_dead(worker)}
+        if dead:
+            store.release(study.name, dead)
+        executor = InProcess() if self.workers == 1 else LocalProcesses(self.workers)
+        with executor, self._heartbeats():
+            try:
+                while True:
+                    missing = self.budget - self._finished() - len(self.running)
+                    for _ in range(min(missing, self.workers - len(self.running))):
+                        [trial] = study.suggest(1, lease_seconds=self.lease_seconds)
+                        self.running[trial.number] = (trial, time.monotonic())
+                        self._tell(None)
+                        executor.submit(
+                            trial.number, self.trainer, trial.config, trial.seed or 0, timeout=self.timeout
+                        )
+                    if not self.running:
+                        break
+                    for number in executor.poll(WAIT_SECONDS):
+                        assert isinstance(number, int)
+                        self._end(number, executor.collect(number))
+                    self._tell(None)
+            finally:
+                for number in list(self.running):
+                    executor.cancel(number)
+                if self.running:
+                    store.release(study.name, {this_worker()})
+        return self._progress(None)
+
+    def _end(self, number: int, outcome: Outcome) -> None:
+        trial, _ = self.running.pop(number)
+        if outcome.kind == "preempted":  # says nothing about the configuration: it is offered again
+            self.study.store.release(self.study.name, {this_worker()})
+            return
+        try:
+            last = self._record(trial, outcome)
+        except Conflict:  # finished by somebody else after our lease was lost
+            return
+        self.ended += 1
+        self._tell(last)
+        self.bugs = self.bugs + 1 if last.kind == "bug" else 0
+        if self.bugs == min(MAX_BUGS, self.budget):
+            raise TrialFailed(
+                f"{self.bugs} trainings in a row failed by a bug, so the run stops; trial {last.number} says: {last.reason}"
+            )
+
+    def _record(self, trial: Trial, outcome: Outcome) -> Trial:
+        if outcome.error is not None:
+            return self.study.fail(trial, outcome.error, kind=outcome.kind or "unknown", seconds=outcome.seconds)
+        try:
+            metrics: MetricsLike = outcome.value  # type: ignore[assignment]  # `observe` checks it
+            return self.study.observe(trial, metrics, seconds=outcome.seconds)
+        except InvalidInput as error:
+            return self.study.fail(
+                trial, f"The trainer gave no usable metrics: {error}", kind="bug", seconds=outcome.seconds
+            )
+
+    def _finished(self) -> int:
+        return sum(trial.state.finished and trial.origin in OWN_ORIGINS for trial in self.study.trials)
+
+    def _progress(self, last: Trial | None) -> Progress:
+        own = [trial for trial in self.study.trials if trial.state.finished and trial.origin in OWN_ORIGINS]
+        now = time.monotonic()
+        left = None
+        if self.ended:
+            left = (now - self.began) / self.ended * max(self.budget - len(own), 0)
+        best = best_measured(self.study, own)
+        return Progress(
+            finished=len(own),
+            budget=self.budget,
+            failed=sum(trial.state.bad for trial in own),
+            running=tuple((number, trial.config, now - start) for number, (trial, start) in self.running.items()),
+            best=None if best is None else best[1],
+            seconds=now - self.began,
+            seconds_left=left,
+            last=last,
+        )
+
+    def _tell(self, last: Trial | None) -> None:
+        if self.on_progress is not None:
+            self.on_progress(self._progress(last))
+
+    @contextlib.contextmanager
+    def _heartbeats(self) -> Iterator[None]:
+        """Extend every lease from a thread of its own, also while a training runs in this process."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(self.lease_seconds / 3):
+                for trial, _ in list(self.running.values()):
+                    # A lost lease is met again when the result comes, which is then kept as late.
+                    with contextlib.suppress(PhysaiInverseError):
+                        self.study.heartbeat(trial, lease_seconds=self.lease_seconds)
+
+        thread = threading.Thread(target=beat, name="physai-inverse heartbeats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def best_measured(study: Study, trials: list[Trial]) -> tuple[Trial, float] | None:
+    """Give the trial with the best measured value of the first wish, among those that meet the limits.
+
+    This is what other tools call the best trial: it may owe its rank to luck; see `Study.recommend`.
+
+    Returns:
+        The trial and its value in the metric's units; None where no trial qualifies.
+    """
+    import numpy as np
+
+    objective = study.objective
+    if not objective.wishes:
+        return None
+    found: tuple[Trial, float] | None = None
+    best = -np.inf
+    for trial in trials:
+        values = {
+            name: np.array([float(trial.metrics[name])]) for name in objective.metrics if name in trial.metrics
+        }
+        if (
+            trial.state.bad
+            or len(values) < len(objective.metrics)
+            or not all(np.isfinite(v[0]) for v in values.values())
+        ):
+            continue
+        if (objective.slack(values)[0, : len(objective.limits)] < 0).any():  # limits come before targets
+            continue
+        utility = float(objective.utility(values)[0, 0])
+        if utility > best:
+            best = utility
+            found = (trial, float(values[objective.wishes[0].metric][0]))
+    return found
