@@ -19,16 +19,16 @@ def spectral_norm(W: torch.Tensor) -> float:
 
 
 def stable_rank(W: torch.Tensor) -> float:
-    """Give `|W|_F^2 / s_1^2`, between 1 and the rank; NaN for zero. Cost 4.
+    """Give `|W|_F^2 / s_1^2`, between 1 and the rank; 0 for zero. Cost 4.
 
     Source: Rudelson and Vershynin 2007, https://arxiv.org/abs/math/0503442.
     """
     squares = torch.linalg.svdvals(W.double()).square()
-    return float(squares.sum() / squares[0])
+    return float(squares.sum() / squares[0]) if squares[0] > 0 else 0.0
 
 
 def effective_rank(W: torch.Tensor, *, squared: bool = True) -> float:
-    """Give the entropy form of the rank, `exp(-sum p log p)`; NaN for zero. Cost 4.
+    """Give the entropy form of the rank, `exp(-sum p log p)`; 0 for zero. Cost 4.
 
     Args:
         W: weights, or activations with samples in rows; not centred here.
@@ -39,6 +39,8 @@ def effective_rank(W: torch.Tensor, *, squared: bool = True) -> float:
     """
     s = torch.linalg.svdvals(W.double())
     p = s.square() if squared else s
+    if not p.sum() > 0:
+        return 0.0
     p = p / p.sum()
     return float(torch.special.entr(p).sum().exp())
 
@@ -119,7 +121,8 @@ def feature_dimensionality(W: torch.Tensor) -> torch.Tensor:
     W = W.double()
     norms = W.norm(dim=1, keepdim=True)
     overlaps: torch.Tensor = ((W / norms) @ W.T).square().sum(dim=1)
-    return norms.squeeze(1).square() / overlaps
+    squares: torch.Tensor = norms.squeeze(1).square()
+    return squares / overlaps
 
 
 def mean_overlap(W: torch.Tensor) -> float:

@@ -96,8 +96,8 @@ SHARPNESS_PRODUCTS = 40
 class DigitsTrainer:
     """Train a network on the digits.
 
-    On a CPU the same configuration and seed give the same bits (except `seconds`). A loss that is not
-    finite ends the training, and is reported as it is.
+    On a CPU the same configuration and seed give the same bits (except `seconds`). A training or
+    validation loss that is not finite ends the training: all losses are then NaN, and there are no observables.
 
     Args:
         epochs: passes over the training data.
@@ -156,6 +156,7 @@ def _train(values: Mapping[str, object], seed: int, settings: DigitsTrainer) -> 
     order = torch.Generator().manual_seed(child(seed, "order"))
     masks = torch.Generator().manual_seed(child(seed, "dropout"))
     dropout, batch_size = _float(values["dropout"]), _integer(values["batch_size"])
+    diverged = False
     curves: dict[str, list[float]] = {"train_loss": [], "val_loss": [], "val_accuracy": []}
     for _ in range(settings.epochs):
         for batch in torch.split(torch.randperm(len(y), generator=order).to(device), batch_size):
@@ -164,20 +165,24 @@ def _train(values: Mapping[str, object], seed: int, settings: DigitsTrainer) -> 
             optimizer.step(w, gradient)
         curves["train_loss"].append(_evaluate(network, w, *data["train"])[0])
         val_loss, val_accuracy = _evaluate(network, w, *data["val"])
+        diverged = not math.isfinite(val_loss + curves["train_loss"][-1])
+        if diverged:
+            val_loss = math.nan
         curves["val_loss"].append(val_loss)
         curves["val_accuracy"].append(val_accuracy)
-        if not math.isfinite(val_loss + curves["train_loss"][-1]):
+        if diverged:
             break
     metrics: dict[str, Metric] = {}
     for name, pair in data.items():
-        metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = _evaluate(network, w, *pair)
+        loss_value, metrics[f"{name}_accuracy"] = _evaluate(network, w, *pair)
+        metrics[f"{name}_loss"] = math.nan if diverged else loss_value
     metrics["generalisation_gap"] = float(metrics["val_loss"]) - float(metrics["train_loss"])
     steps = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
     for name, points in curves.items():
         metrics[f"{name}_curve"] = Curve(steps, tuple(points))
     metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"], settings.epochs)
     metrics["parameters"] = float(network.layout.size)
-    if math.isfinite(float(metrics["train_loss"])):
+    if not diverged:
         metrics.update(_observe(network, w, data, settings.observables, child(seed, "sharpness")))
     metrics["seconds"] = time.perf_counter() - start
     return metrics
