@@ -1,6 +1,7 @@
 """What may be configured: typed, conditional, constrained parameters, and their way to the unit cube and back."""
 
 from physai_inverse.space.conditions import Condition
+from physai_inverse.space.growth import misfits
 from physai_inverse.space.parameters import (
     Boolean,
     Choice,
@@ -24,4 +25,5 @@ __all__ = [
     "Ordinal",
     "Parameter",
     "Space",
+    "misfits",
 ]

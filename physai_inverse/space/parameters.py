@@ -79,7 +79,7 @@ class Float:
         # Times or over a whole power of ten: exact up to 1e22, so that 0.1 comes back as 0.1.
         power = np.power(10.0, np.abs(exponent))
         rounded = np.where(exponent >= 0, np.rint(values * power) / power, np.rint(values / power) * power)
-        return np.clip(rounded + 0.0, self.low, self.high)  # no negative zero
+        return np.asarray(np.clip(rounded + 0.0, self.low, self.high))  # no negative zero
 
     def to_unit(self, values: "np.ndarray") -> "np.ndarray":
         """Map values ``[n]`` to [0, 1]."""
@@ -198,7 +198,7 @@ class _Listed:
 
         table = np.empty(len(self.options), dtype=object)
         table[:] = self.options
-        return table[self.places(units)]
+        return np.asarray(table[self.places(units)])
 
     def places(self, units: "np.ndarray") -> "np.ndarray":
         """Map ``[n]`` numbers of [0, 1] to places in the list."""

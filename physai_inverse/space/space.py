@@ -26,6 +26,7 @@ from physai_inverse.space.parameters import (
     condition_of,
     kind_of,
 )
+from physai_inverse.space.structure import by_parents
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +66,7 @@ class Space:
         if isinstance(constraints, str):
             constraints = (constraints,)
         self._constraints = tuple(Expression(text) for text in constraints)
-        self._order = _by_parents(self._parameters)
+        self._order = by_parents(self._parameters)
         if not self.names:
             raise InvalidInput("A space needs at least one parameter that varies; all given ones are constants.")
         for constraint in self._constraints:
@@ -420,70 +421,6 @@ class Space:
             except TypeError as error:
                 raise InvalidInput(f"Parameter `{name}` of type {kind}: {error}.") from error
         return cls(parameters, constraints=plain.get("constraints", ()))
-
-    def misfits(self, older: "Space") -> list[str]:
-        """List what keeps this space from being a grown version of an older one; empty where it is one.
-
-        A space may gain parameters that have a default, wider ranges and more values; it may turn a constant
-        into a parameter. It may not lose what old trials have.
-        """
-        problems = []
-        for name, old in older.parameters.items():
-            new = self._parameters.get(name)
-            if new is None:
-                problems.append(f"`{name}` is gone")
-            elif isinstance(old, Constant):
-                problems += _refusals(name, new, [old.value])
-            elif isinstance(old, Float | Integer):
-                problems += _refusals(name, new, [old.low, old.high])
-            else:
-                problems += _refusals(name, new, old.options)
-        for name, new in self._parameters.items():
-            if name not in older.parameters and not isinstance(new, Constant) and new.default is None:
-                problems.append(f"`{name}` is new and needs a default: what older trials had")
-        return problems
-
-
-def _refusals(name: str, parameter: Parameter, values: Iterable[Scalar]) -> list[str]:
-    for value in values:
-        try:
-            parameter.check(value)
-        except InvalidInput as error:
-            return [f"`{name}` no longer takes {value!r} ({error})"]
-    return []
-
-
-def _by_parents(parameters: Mapping[str, Parameter]) -> tuple[str, ...]:
-    """Order names so that parents come before children."""
-    parents: dict[str, frozenset[str]] = {}
-    for name, parameter in parameters.items():
-        condition = condition_of(parameter)
-        parents[name] = condition.parents if condition else frozenset()
-        missing = parents[name] - set(parameters)
-        if missing:
-            raise InvalidInput(
-                f"`when` of `{name}` names {sorted(missing)}, which is no parameter of this space; "
-                f"it has {list(parameters)}."
-            )
-        if condition is not None:
-            for parent, allowed in condition.allowed:
-                for value in allowed:
-                    try:
-                        parameters[parent].check(value)
-                    except InvalidInput as error:
-                        raise InvalidInput(
-                            f"`when` of `{name}` asks for {parent} = {value!r}, which cannot be: {error}."
-                        ) from error
-    order: list[str] = []
-    waiting = dict(parents)
-    while waiting:
-        ready = [name for name, needed in waiting.items() if needed <= set(order)]
-        if not ready:
-            raise InvalidInput(f"The conditions of {sorted(waiting)} form a circle; each waits for another.")
-        order += ready
-        for name in ready:
-            del waiting[name]
-    return tuple(order)
 
 
 def _plain_scalar(value: object) -> object:

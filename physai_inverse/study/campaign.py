@@ -1,7 +1,7 @@
 """A run beside an honest baseline: the same number of trainings by random search, and a fresh test of both picks.
 
-Random search picks what it measured as best, as its users do; the study picks by its forward map. Both picks are then
-trained anew with the same fresh seeds, so that neither is judged by the run that made it look good.
+Random search picks what it measured as best, as its users do; the study picks by its forward map. Both picks are
+then trained anew with fresh seeds, so that neither is judged by the run that made it look good.
 """
 
 from collections.abc import Callable, Mapping

@@ -152,7 +152,8 @@ class _Loop:
         self.bugs = self.bugs + 1 if last.kind == "bug" else 0
         if self.bugs == min(MAX_BUGS, self.budget):
             raise TrialFailed(
-                f"{self.bugs} trainings in a row failed by a bug, so the run stops; trial {last.number} says: {last.reason}"
+                f"{self.bugs} trainings in a row failed by a bug, so the run stops; "
+                f"trial {last.number} says: {last.reason}"
             )
 
     def _record(self, trial: Trial, outcome: Outcome) -> Trial:

@@ -6,7 +6,7 @@ state is in the store: two studies on one store are the same study, in one proce
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from physai_inverse.errors import Conflict, InvalidInput, NotFound
 from physai_inverse.forward import AbstractSurrogate, ForwardMap
@@ -16,21 +16,19 @@ from physai_inverse.observations import (
     Config,
     MetricsLike,
     Observation,
-    Scalar,
     TrialState,
     as_metrics,
     diverging,
 )
 from physai_inverse.seeds import child
-from physai_inverse.space import Space
+from physai_inverse.space import Space, misfits
 from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
 from physai_inverse.study.entries import as_observations
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.proposing import new_proposals, training_seed
+from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.workers import this_worker
-
-if TYPE_CHECKING:
-    from physai_inverse.inverse import Proposed
 
 LEASE_SECONDS = 3600.0
 """How long a suggestion belongs to whoever asked, unless `heartbeat` extends it.
@@ -114,7 +112,7 @@ class Study:
             )
         stored = Space.from_plain(record.spaces[-1])
         if stored != self.space:
-            problems = self.space.misfits(stored)
+            problems = misfits(self.space, stored)
             difference = "; ".join(problems) or "it is wider or has more parameters"
             if problems or not grow or read_only:
                 raise Conflict(
@@ -197,48 +195,9 @@ class Study:
         return trials
 
     def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
-        import numpy as np
-
-        from physai_inverse.inverse import Proposed, propose
-        from physai_inverse.space.sampling import sample_units
-
-        if self.method == "random":
-            drawn = [sample_units(self.space, 1, seed=child(self.seed, "random", number))[0] for number in numbers]
-            proposed = [Proposed(unit, "random") for unit in drawn]
-            forward = None
-        else:
-            fitted = self._fitted()
-            data, forward = fitted.data, fitted.map(self.objective.metrics)
-            waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
-            pending = self.space.snap(self.space.encode([self.space.complete(config) for config in waiting]))
-            proposed = propose(forward, data, self.objective, pending, numbers=numbers, seed=self.seed)
-        units = np.stack([item.unit for item in proposed])
-        return [
-            Proposal(config, seed=self._training_seed(number), origin="suggested", note=note)
-            for number, config, note in zip(
-                numbers, self.space.decode(units), self._notes(forward, proposed, units), strict=True
-            )
-        ]
-
-    def _notes(
-        self, forward: ForwardMap | None, proposed: "Sequence[Proposed]", units: "Any"
-    ) -> list[dict[str, Any]]:
-        """Say why: the kind of each proposal, and what the map expects of it."""
-        notes: list[dict[str, Any]] = [{"kind": item.kind} for item in proposed]
-        if forward is None or not forward.models:
-            return notes
-        success = forward.success_probability(units)
-        for name, prediction in forward.predict(units).items():
-            for row, note in enumerate(notes):
-                note.setdefault("predicted", {})[name] = [
-                    float(prediction.quantiles[level][row]) for level in (0.05, 0.5, 0.95)
-                ]
-        for row, note in enumerate(notes):
-            note["success"] = float(success[row])
-        return notes
-
-    def _training_seed(self, number: int) -> int:
-        return child(self.seed, "training", number) % 2**31
+        fitted = None if self.method == "random" else self._fitted()
+        waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
+        return new_proposals(self.space, self.objective, fitted, waiting, numbers=numbers, seed=self.seed)
 
     def observe(
         self,
@@ -354,7 +313,7 @@ class Study:
         return self.store.enqueue(
             self.name,
             [
-                Proposal(config, seed=self._training_seed(first + place), origin="queued")
+                Proposal(config, seed=training_seed(self.seed, first + place), origin="queued")
                 for place, config in enumerate(checked)
             ],
         )
@@ -429,14 +388,7 @@ class Study:
             NotFound: nothing was observed yet.
         """
         listed = [configs] if isinstance(configs, Mapping) else list(configs)
-        checked = [self.space.check(config, constraints=False) for config in listed]
-        forward = self.forward_map()
-        if not forward.models:
-            raise NotFound("Nothing to predict from: no finite metric was observed yet.")
-        units = self.space.snap(self.space.encode(checked))
-        return PredictionTable(
-            tuple(checked), forward.predict(units, noise=noise), forward.success_probability(units), forward
-        )
+        return prediction_table(self._fitted(), listed, noise=noise)
 
     def recommend(self) -> Recommendation:
         """Name the configuration to use in the end: the best by the forward map, not the luckiest run.
@@ -444,24 +396,7 @@ class Study:
         Raises:
             NotFound: no training gave every metric of the objective yet.
         """
-        from physai_inverse.inverse import recommend
-
-        fitted = self._fitted()
-        data, forward = fitted.data, fitted.map(self.objective.metrics)
-        chosen = recommend(forward, data, self.objective, seed=child(self.seed, "recommend"))
-        finished = [self._trials[number] for number in fitted.numbers]
-        trial = self._trials[data.numbers[chosen.row]]
-        config: dict[str, Scalar] = self.space.complete(trial.config)
-        same = [other for other in finished if self.space.complete(other.config) == config]
-        return Recommendation(
-            number=trial.number,
-            config=config,
-            predictions=self.predict([config], noise=False).estimates(0),
-            probability=chosen.probability,
-            meaning=chosen.meaning,
-            measured=self.trial(trial.number).metrics,
-            trainings=len(same),
-        )
+        return recommendation(self._fitted(), self._trials, self.objective, seed=self.seed)
 
     def invert(self, query: ObjectiveLike, n: int = 8) -> Answer:
         """Answer a question other than the study's own objective on the same data, with no new training.
@@ -477,30 +412,6 @@ class Study:
         Raises:
             NotFound: a metric of the query was never recorded.
         """
-        from physai_inverse.inverse import answer
-
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
-        wanted = as_objective(query)
-        fitted = self._fitted()
-        found = answer(
-            fitted.map(wanted.metrics), fitted.data, wanted, n, seed=child(self.seed, "invert", str(wanted))
-        )
-        configs = self.space.decode(found.units)
-        table = self.predict(configs)
-        bars = "".join(f" ({name} {bar:.4g} or better)" for name, bar in found.bars.items())
-        best = float(found.probabilities.max())
-        if found.reachable:
-            statement = (
-                f"{len(configs)} configurations; the likeliest meets {wanted}{bars} with probability {best:.2f}."
-            )
-        else:
-            statement = f"None in this space is likely to meet {wanted}{bars}: the closest found does with probability {best:.2g}."
-        return Answer(
-            query=str(wanted),
-            configs=tuple(configs),
-            probabilities=tuple(float(value) for value in found.probabilities),
-            predictions=tuple(table.estimates(row) for row in range(len(configs))),
-            reachable=found.reachable,
-            statement=statement,
-        )
+        return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)

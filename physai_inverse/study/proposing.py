@@ -1,0 +1,79 @@
+"""From what is known to new trials: configurations with their training seeds and the reasons for them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from physai_inverse.forward import ForwardMap
+from physai_inverse.objective import Objective
+from physai_inverse.observations import Config
+from physai_inverse.seeds import child
+from physai_inverse.space import Space
+from physai_inverse.store import Proposal
+from physai_inverse.study.fitted import Fitted
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from physai_inverse.inverse import Proposed
+
+
+def training_seed(seed: int, number: int) -> int:
+    """Give the seed of a trial's training: different for every trial of a study, below 2**31."""
+    return child(seed, "training", number) % 2**31
+
+
+def new_proposals(
+    space: Space,
+    objective: Objective,
+    fitted: Fitted | None,
+    waiting: Sequence[Config],
+    *,
+    numbers: Sequence[int],
+    seed: int,
+) -> list[Proposal]:
+    """Propose one configuration for each trial number.
+
+    Args:
+        space: the space.
+        objective: what is wanted.
+        fitted: the data and what was fitted to it; None for random search.
+        waiting: configurations of trials that have not ended.
+        numbers: the numbers that the trials will get; they name the random streams.
+        seed: the study's seed.
+    """
+    import numpy as np
+
+    from physai_inverse.inverse import Proposed, propose
+    from physai_inverse.space.sampling import sample_units
+
+    forward: ForwardMap | None = None
+    if fitted is None:
+        drawn = [sample_units(space, 1, seed=child(seed, "random", number))[0] for number in numbers]
+        proposed = [Proposed(unit, "random") for unit in drawn]
+    else:
+        forward = fitted.map(objective.metrics)
+        pending = space.snap(space.encode([space.complete(config) for config in waiting]))
+        proposed = propose(forward, fitted.data, objective, pending, numbers=numbers, seed=seed)
+    units = np.stack([item.unit for item in proposed])
+    return [
+        Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)
+        for number, config, note in zip(
+            numbers, space.decode(units), _notes(forward, proposed, units), strict=True
+        )
+    ]
+
+
+def _notes(
+    forward: ForwardMap | None, proposed: "Sequence[Proposed]", units: "np.ndarray"
+) -> list[dict[str, Any]]:
+    """Say why: the kind of each proposal, and what the map expects of one training of it."""
+    notes: list[dict[str, Any]] = [{"kind": item.kind} for item in proposed]
+    if forward is None or not forward.models:
+        return notes
+    for name, prediction in forward.predict(units).items():
+        for row, note in enumerate(notes):
+            interval = [float(prediction.quantiles[level][row]) for level in (0.05, 0.5, 0.95)]
+            note.setdefault("predicted", {})[name] = interval
+    for note, success in zip(notes, forward.success_probability(units), strict=True):
+        note["success"] = float(success)
+    return notes
