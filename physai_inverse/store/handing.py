@@ -1,0 +1,112 @@
+"""Handing out: which trials a worker gets, and the same ones again when it repeats its request."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from physai_inverse.store import rows
+from physai_inverse.store.door import max_attempts
+from physai_inverse.store.lease_clock import Moment
+from physai_inverse.store.tables import LeaseRow, ObservationRow, TrialRow
+from physai_inverse.store.trial import Trial
+from physai_inverse.store.writing import Writing
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A request for trials.
+
+    Args:
+        verb: what was asked.
+        key: the key of the request, None when it cannot be repeated.
+        body: the same text for the same request.
+    """
+
+    verb: str
+    key: str | None
+    body: str
+
+
+def repeated(writing: Writing, offer: Offer) -> list[Trial] | None:
+    """Give the answer that this request got before, or None.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    if offer.key is None:
+        return None
+    known = rows.answer_of(writing.connection, writing.head, offer.key, offer.verb, offer.body)
+    if known is None:
+        return None
+    trials = []
+    for number, attempt, state, token in json.loads(known.answer):
+        trial = rows.trial_row(writing.connection, writing.head, number)
+        trials.append(rows.trial_of(trial._replace(attempt=attempt, state=state), token=token))
+    return trials
+
+
+def answer_of(writing: Writing, offer: Offer, trials: Sequence[TrialRow], leases: Sequence[LeaseRow]) -> None:
+    """Keep the answer to a request that can be repeated."""
+    if offer.key is not None:
+        tokens: list[str | None] = [lease.token for lease in leases]
+        tokens = tokens or [None] * len(trials)
+        answer = [
+            [trial.number, trial.attempt, trial.state, token] for trial, token in zip(trials, tokens, strict=True)
+        ]
+        writing.answer(offer.key, offer.verb, offer.body, answer)
+
+
+def hand_out(
+    writing: Writing, offer: Offer, count: int, worker: str, lease_seconds: float, now: Moment
+) -> list[Trial]:
+    """Lease trials that wait to a worker; see `Store.claim`."""
+    known = repeated(writing, offer)
+    if known is not None:
+        return known
+    limit = max_attempts(writing.head.settings)
+    given: list[TrialRow] = []
+    failed = 0
+    expired = [
+        (trial, f"worker {lease.worker} did not report")
+        for trial, lease in rows.running_rows(writing.connection, writing.head)
+        if now.left(lease) <= 0
+    ]
+    # A waiting trial that has no attempt left takes no place, so more than `count` may have to be read.
+    while len(given) < count:
+        if not expired:
+            waiting = rows.waiting_rows(writing.connection, writing.head, count - len(given))
+            if not waiting:
+                break
+            expired = [(trial, "its worker was lost") for trial in waiting]
+        while expired and len(given) < count:
+            trial, why = expired.pop(0)
+            if trial.attempt >= limit:
+                _give_up(writing, trial, f"given up after {trial.attempt} attempts: {why}")
+                failed += 1
+            else:
+                given.append(writing.change(trial, state="running", attempt=trial.attempt + 1))
+    if not given and not failed:
+        return []
+    leases = writing.grant(given, worker, lease_seconds, now)
+    answer_of(writing, offer, given, leases)
+    writing.finish("claimed", worker=worker, failed=failed)
+    return [rows.trial_of(trial, token=lease.token) for trial, lease in zip(given, leases, strict=True)]
+
+
+def _give_up(writing: Writing, trial: TrialRow, reason: str) -> None:
+    writing.change(trial, state="failed")
+    result = ObservationRow(
+        study=trial.study,
+        number=trial.number,
+        ordinal=0,
+        attempt=trial.attempt,
+        source="store",
+        late=0,
+        metrics="{}",
+        state="failed",
+        seconds=None,
+        reason=reason,
+        kind="unknown",
+        crc=0,
+    )
+    writing.observe([result], [{}])

@@ -1,0 +1,538 @@
+"""The ledger of trials: each verb is one transaction, finished trials never change, numbers are never reused.
+
+A worker holds a trial by a lease with a token. A lease that ends gives the trial to the next `claim`; the result
+that its former holder still brings is kept as a late observation. Nothing is fitted, searched or judged here.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from physai_inverse.errors import Conflict, InvalidInput, LeaseLost
+from physai_inverse.observations import MetricsLike, Observation, TrialState, as_metrics, check_name
+from physai_inverse.store import door, rows
+from physai_inverse.store.backup import write_backup
+from physai_inverse.store.connection import Database
+from physai_inverse.store.encoding import fingerprint, json_text, metrics_text, read_json, read_metrics
+from physai_inverse.store.handing import Offer, answer_of, hand_out, repeated
+from physai_inverse.store.lease_clock import LeaseClock
+from physai_inverse.store.location import locate
+from physai_inverse.store.migrations import lock_server
+from physai_inverse.store.reporting import Report, record
+from physai_inverse.store.tables import StudyRow, TrialRow, sealed
+from physai_inverse.store.trial import Event, Proposal, Stale, StudyRecord, Trial
+from physai_inverse.store.verification import problems
+from physai_inverse.store.writing import Writing, insert_rows, utc_now
+
+
+class Store:
+    """The ledger of every study in one file, in memory or on a server.
+
+    One store may be used by many threads, and a file or server by many processes; each verb sees and leaves a
+    consistent state. A verb that takes a `request` gives the same answer when it is repeated with the same key.
+
+    Args:
+        url_or_path: `:memory:`, a path, or a SQLAlchemy URL of SQLite or PostgreSQL. A missing file is made.
+        read_only: never write; also so where file or folder cannot be written.
+        clock: replaces the clock of leases: seconds that never go back.
+        synchronous: of SQLite; `FULL` keeps every acknowledged write through a power loss, `NORMAL` may lose the
+            last ones and is faster.
+
+    Raises:
+        InvalidInput: `url_or_path` or `synchronous` cannot be meant.
+        NotFound: the folder is missing, or the store where it shall only be read.
+        StoreUnavailable: it cannot be reached, lies on a network file system, or a newer version made it.
+        StoreDamaged: the file is empty, damaged or of another program. It is never initialised again.
+        MissingPackage: the driver of the server is not installed.
+    """
+
+    def __init__(
+        self,
+        url_or_path: str | Path,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] | None = None,
+        synchronous: str = "FULL",
+    ) -> None:
+        self._location = locate(url_or_path, synchronous)
+        self._database = Database(self._location, read_only=read_only)
+        self._clock = LeaseClock(server=not self._location.sqlite, clock=clock)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self._location)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection. Leases stay as they are."""
+        self._database.close()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether every write will be refused."""
+        return self._database.read_only
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None in memory and on a server."""
+        return self._location.path
+
+    # Studies
+
+    def create_study(
+        self,
+        name: str,
+        *,
+        space: Mapping[str, object],
+        objective: Mapping[str, object],
+        seed: int,
+        settings: Mapping[str, object] | None = None,
+    ) -> StudyRecord:
+        """Create a study, or give the one of that name, whatever its space is.
+
+        Args:
+            name: 1 to 200 printable characters.
+            space: version 1 of its space, in JSON.
+            objective: in JSON.
+            seed: the parent of all its seeds.
+            settings: in JSON; `max_attempts` (default 3) is how often a trial is handed out at most.
+
+        Raises:
+            InvalidInput: an argument cannot be stored.
+        """
+        check_name(name, "study")
+        head = StudyRow(
+            id=0,
+            name=name,
+            seed=door.integer("seed", seed),
+            objective=json_text(door.mapping("objective", objective), "objective"),
+            settings=json_text(door.mapping("settings", settings or {}), "settings"),
+            created_at=utc_now(),
+            num_spaces=0,
+            num_trials=0,
+            version=1,
+            chain=0,
+            crc=0,
+        )
+        door.max_attempts(head.settings)
+        body = json_text(door.mapping("space", space), "space")
+        if not self._database.read_only or name not in self.studies():
+            with self._database.write() as connection:
+                lock_server(connection)
+                names = rows.study_names(connection)
+                if name not in names:
+                    head = head._replace(id=rows.next_study_id(connection))
+                    insert_rows(connection, [sealed(head._replace(num_spaces=1))])
+                    writing = Writing(connection, head, version=1)
+                    writing.add_space(body)
+                    writing.finish("created")
+                return rows.record_of(connection, rows.study_row(connection, name))
+        return self.study(name)
+
+    def study(self, name: str) -> StudyRecord:
+        """Give what is known of a study.
+
+        Raises:
+            NotFound: there is none; names those that exist.
+        """
+        with self._database.read() as connection:
+            return rows.record_of(connection, rows.study_row(connection, name))
+
+    def studies(self) -> tuple[str, ...]:
+        """Name every study, the oldest first."""
+        with self._database.read() as connection:
+            return rows.study_names(connection)
+
+    def version(self, name: str) -> int:
+        """Give the number that every write of a study raises by one; heartbeats do not.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        with self._database.read() as connection:
+            return rows.study_row(connection, name).version
+
+    def add_space(self, name: str, space: Mapping[str, object]) -> int:
+        """Add the next version of a study's space and give its number.
+
+        Raises:
+            InvalidInput: the space is not JSON.
+            NotFound: there is no such study.
+        """
+        body = json_text(door.mapping("space", space), "space")
+        with self._writing(name) as writing:
+            number = writing.add_space(body)
+            writing.finish("space", space=number)
+            return number
+
+    def set_objective(self, name: str, objective: Mapping[str, object]) -> None:
+        """Replace a study's objective.
+
+        Raises:
+            InvalidInput: the objective is not JSON.
+            NotFound: there is no such study.
+        """
+        body = json_text(door.mapping("objective", objective), "objective")
+        with self._writing(name) as writing:
+            writing.head = writing.head._replace(objective=body)
+            writing.finish("objective", objective=read_json(body))
+
+    # Handing out
+
+    def propose(
+        self,
+        name: str,
+        proposals: Sequence[Proposal],
+        *,
+        worker: str,
+        lease_seconds: float | None,
+        seen: int | None = None,
+        request: str | None = None,
+    ) -> list[Trial]:
+        """Make proposals trials, leased to a worker.
+
+        Args:
+            name: of the study.
+            proposals: at least one.
+            worker: who will run them.
+            lease_seconds: until they are given to another worker; None makes no lease: they stay proposed until
+                they are observed, and `claim` does not hand them out.
+            seen: how many trials the proposals were computed from.
+            request: the key that makes repeating harmless.
+
+        Raises:
+            InvalidInput: an argument cannot be stored.
+            NotFound: there is no such study.
+            Stale: there are more trials than `seen`.
+            Conflict: the key was used for another request.
+        """
+        drafts = [door.draft(proposal) for proposal in door.sequence("proposals", proposals)]
+        check_name(worker, "worker")
+        seconds = None if lease_seconds is None else door.duration("lease_seconds", lease_seconds)
+        offer = Offer("propose", door.request_key(request), fingerprint([worker, lease_seconds, *drafts]))
+        with self._writing(name) as writing:
+            known = repeated(writing, offer)
+            if known is not None:
+                return known
+            if seen is not None and seen != writing.head.num_trials:
+                raise Stale(
+                    f"The proposals were computed from {seen} trials of study `{name}`, there are "
+                    f"{writing.head.num_trials} by now. Compute them again."
+                )
+            if not drafts:
+                return []
+            leased = seconds is not None
+            first = [draft._replace(state="running", attempt=1) for draft in drafts] if leased else drafts
+            trials = writing.add(numbered(writing.head, first))
+            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
+            leases = (
+                []
+                if seconds is None
+                else writing.grant(trials, worker, seconds, self._clock.now(writing.connection))
+            )
+            answer_of(writing, offer, trials, leases)
+            writing.finish("proposed", worker=worker, leased=leased)
+            tokens = {lease.number: lease.token for lease in leases}
+            return [rows.trial_of(trial, token=tokens.get(trial.number)) for trial in trials]
+
+    def enqueue(self, name: str, configs: Sequence[Proposal], request: str | None = None) -> list[Trial]:
+        """Make proposals trials that wait for a claim.
+
+        Raises:
+            InvalidInput: an argument cannot be stored.
+            NotFound: there is no such study.
+            Conflict: the key was used for another request.
+        """
+        drafts = [door.draft(proposal)._replace(waiting=1) for proposal in door.sequence("configs", configs)]
+        offer = Offer("enqueue", door.request_key(request), fingerprint(drafts))
+        with self._writing(name) as writing:
+            known = repeated(writing, offer)
+            if known is not None:
+                return known
+            if not drafts:
+                return []
+            trials = writing.add(numbered(writing.head, drafts))
+            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
+            answer_of(writing, offer, trials, [])
+            writing.finish("queued")
+            return [rows.trial_of(trial) for trial in trials]
+
+    def claim(
+        self, name: str, count: int, *, worker: str, lease_seconds: float, request: str | None = None
+    ) -> list[Trial]:
+        """Lease trials that wait: first those whose lease has ended, then the queue, each in order of number.
+
+        A trial that was handed out `max_attempts` times without a result is failed instead.
+
+        Args:
+            name: of the study.
+            count: how many at most; fewer, or none, where fewer wait.
+            worker: who will run them.
+            lease_seconds: until they are given to another worker.
+            request: the key that makes repeating harmless.
+
+        Raises:
+            InvalidInput: an argument cannot be meant.
+            NotFound: there is no such study.
+            Conflict: the key was used for another request.
+        """
+        door.count("count", count)
+        check_name(worker, "worker")
+        seconds = door.duration("lease_seconds", lease_seconds)
+        offer = Offer("claim", door.request_key(request), fingerprint([count, worker, lease_seconds]))
+        with self._writing(name) as writing:
+            return hand_out(writing, offer, count, worker, seconds, self._clock.now(writing.connection))
+
+    def heartbeat(self, name: str, number: int, token: str, *, lease_seconds: float) -> float:
+        """Extend a lease from now on, also one that has ended while nobody took the trial.
+
+        Returns:
+            The seconds left.
+
+        Raises:
+            InvalidInput: an argument cannot be meant.
+            NotFound: there is no such study or trial.
+            LeaseLost: the trial was given to somebody else, or the token was never its.
+            Conflict: the trial is finished.
+        """
+        seconds = door.duration("lease_seconds", lease_seconds)
+        with self._writing(name) as writing:
+            trial = rows.trial_row(writing.connection, writing.head, number)
+            if TrialState(trial.state).finished:
+                raise Conflict(
+                    f"Trial {number} of study `{name}` is already {trial.state}; it needs no heartbeat."
+                )
+            for lease in rows.lease_rows(writing.connection, writing.head, trial.number):
+                if trial.state == "running" and lease.attempt == trial.attempt and lease.token == token:
+                    writing.extend(lease, seconds, self._clock.now(writing.connection))
+                    return seconds
+            raise LeaseLost(
+                f"The lease of trial {number} of study `{name}` is lost: it is in attempt {trial.attempt} by now. "
+                "Stop the run, or report its result with `observe`: it is kept as a late one."
+            )
+
+    def release(self, name: str, workers: Collection[str]) -> list[int]:
+        """End the leases of workers known to be dead; their trials wait for a claim at once.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        dead = {check_name(worker, "worker") for worker in door.sequence("workers", workers)}
+        with self._writing(name) as writing:
+            lost = [
+                trial
+                for trial, lease in rows.running_rows(writing.connection, writing.head)
+                if lease.worker in dead
+            ]
+            for trial in lost:
+                writing.change(trial, state="proposed", waiting=1)
+            if lost:
+                writing.finish("released", workers=sorted(dead))
+            return [trial.number for trial in lost]
+
+    def leases(self, name: str) -> list[tuple[int, str, float]]:
+        """List number, worker and seconds left (negative when ended) of every running trial.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        with self._database.read() as connection:
+            now = self._clock.now(connection)
+            running = rows.running_rows(connection, rows.study_row(connection, name))
+            return [(trial.number, lease.worker, now.left(lease)) for trial, lease in running]
+
+    # Results
+
+    def observe(
+        self,
+        name: str,
+        number: int,
+        metrics: MetricsLike,
+        *,
+        token: str | None = None,
+        state: TrialState = TrialState.DONE,
+        seconds: float | None = None,
+        reason: str | None = None,
+        kind: str | None = None,
+        request: str | None = None,
+    ) -> Trial:
+        """Record the result of a trial, which finishes it.
+
+        Args:
+            name: of the study.
+            number: of the trial.
+            metrics: may be empty for a failure.
+            token: of the lease; None is a person's explicit statement on an open trial. With a token whose lease
+                was lost the result is kept as a late one, and finishes the trial only if nobody else did.
+            state: a final state.
+            seconds: the cost.
+            reason: why it failed or stopped; at most 10,000 characters are kept.
+            kind: one of `observations.FAILURES`.
+            request: the key that makes repeating harmless.
+
+        Raises:
+            InvalidInput: an argument cannot be meant.
+            NotFound: there is no such study or trial.
+            LeaseLost: the token was never given for this trial.
+            Conflict: the trial is finished, or this attempt has reported before, or the key was used for another
+                request.
+        """
+        text, curves = metrics_text(as_metrics(metrics))
+        report = Report(
+            number=number,
+            token=token,
+            metrics=text,
+            curves=curves,
+            state=str(door.final_state(state)),
+            seconds=door.cost("seconds", seconds),
+            reason=door.reason_text(reason),
+            kind=door.failure_kind(kind),
+            request=door.request_key(request),
+        )
+        with self._writing(name) as writing:
+            return record(writing, report)
+
+    def import_observations(
+        self,
+        name: str,
+        observations: Sequence[Observation],
+        *,
+        space_version: int | None = None,
+        request: str | None = None,
+    ) -> list[int]:
+        """Add finished trials from elsewhere, all or none, and give their numbers.
+
+        Raises:
+            InvalidInput: one of them is not finished or cannot be stored, or no space has that version.
+            NotFound: there is no such study.
+            Conflict: the key was used for another request.
+        """
+        drafts, results, curves = door.imported(observations)
+        offer = Offer("import", door.request_key(request), fingerprint([space_version, drafts, results, curves]))
+        with self._writing(name) as writing:
+            known = repeated(writing, offer)
+            if known is not None:
+                return [trial.number for trial in known]
+            space = (
+                writing.head.num_spaces if space_version is None else door.count("space_version", space_version)
+            )
+            if not 1 <= space <= writing.head.num_spaces:
+                raise InvalidInput(
+                    f"`space_version` must lie between 1 and {writing.head.num_spaces}, not {space}: "
+                    f"study `{name}` has no other."
+                )
+            if not drafts:
+                return []
+            trials = writing.add([trial._replace(space_version=space) for trial in numbered(writing.head, drafts)])
+            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
+            writing.observe(
+                [
+                    result._replace(study=trial.study, number=trial.number)
+                    for trial, result in zip(trials, results, strict=True)
+                ],
+                curves,
+            )
+            answer_of(writing, offer, trials, [])
+            writing.finish("imported")
+            return [trial.number for trial in trials]
+
+    # Reading
+
+    def trial(self, name: str, number: int, curves: bool = True) -> Trial:
+        """Give one trial.
+
+        Raises:
+            NotFound: there is no such study or trial.
+        """
+        with self._database.read() as connection:
+            head = rows.study_row(connection, name)
+            found = rows.snapshots(connection, head, number=rows.check_number(head, number))[0]
+            texts = rows.curve_texts(connection, head, found.trial.number) if curves else None
+            return rows.trial_of(found.trial, found.observation, curves=texts)
+
+    def trials(self, name: str, *, since: int = 0, curves: bool = False) -> list[Trial]:
+        """Give the trials in order of number; only those changed after the study's version `since`.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        with self._database.read() as connection:
+            head = rows.study_row(connection, name)
+            found = rows.snapshots(connection, head, since=door.integer("since", since))
+            texts = rows.curve_texts(connection, head) if curves else None
+            return [rows.trial_of(row.trial, row.observation, curves=texts) for row in found]
+
+    def late_observations(self, name: str) -> list[Observation]:
+        """Give the results that came after their trials were finished.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        with self._database.read() as connection:
+            head = rows.study_row(connection, name)
+            texts = rows.curve_texts(connection, head)
+            late = []
+            for row in rows.late_rows(connection, head):
+                trial = rows.trial_of(rows.trial_row(connection, head, row.number))
+                metrics = read_metrics(row.metrics, texts.get((row.number, row.ordinal), {}))
+                late.append(
+                    Observation(
+                        config=trial.config,
+                        metrics=metrics,
+                        state=TrialState(row.state),
+                        seed=trial.seed,
+                        seconds=row.seconds,
+                        reason=row.reason,
+                        kind=row.kind,
+                        number=row.number,
+                    )
+                )
+            return late
+
+    def events(self, name: str, since_seq: int = 0) -> list[Event]:
+        """Give what was done to a study after its version `since_seq`, and check that nothing is missing.
+
+        Raises:
+            NotFound: there is no such study.
+        """
+        with self._database.read() as connection:
+            head = rows.study_row(connection, name)
+            found = rows.event_rows(connection, head, door.integer("since_seq", since_seq))
+            return [Event(row.seq, row.kind, row.at, read_json(row.body)) for row in found]
+
+    # Care
+
+    def check(self) -> list[str]:
+        """List everything that is wrong with the store: the database's own checks, every checksum, every rule."""
+        return problems(self._database)
+
+    def backup(self, path: str | Path) -> Path:
+        """Copy the store to a file, while others write; the copy holds all that was acknowledged before.
+
+        Raises:
+            InvalidInput: `path` is the store itself.
+            StoreUnavailable: the copy cannot be written, or the store is on a server.
+            StoreDamaged: the store cannot be read through.
+        """
+        return write_backup(self._database, Path(path))
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Writing]:
+        with self._database.write() as connection:
+            yield Writing(connection, rows.study_row(connection, name, locked=True))
+
+
+def numbered(head: StudyRow, drafts: Sequence[TrialRow]) -> list[TrialRow]:
+    """Give drafts their place: study, next numbers, present space."""
+    return [
+        draft._replace(study=head.id, number=head.num_trials + index, space_version=head.num_spaces)
+        for index, draft in enumerate(drafts)
+    ]

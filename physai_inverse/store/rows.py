@@ -1,0 +1,337 @@
+"""Rows read and checked: every row that leaves this module has the checksum that it was written with."""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from physai_inverse.errors import Conflict, InvalidInput, NotFound, StoreDamaged
+from physai_inverse.observations import Metric, TrialState
+from physai_inverse.store import tables
+from physai_inverse.store.encoding import read_config, read_json, read_metrics
+from physai_inverse.store.tables import (
+    EventRow,
+    LeaseRow,
+    ObservationRow,
+    RequestRow,
+    SpaceRow,
+    StudyRow,
+    TrialRow,
+    intact,
+)
+from physai_inverse.store.trial import StudyRecord, Trial
+
+STUDY = select(tables.study).where(tables.study.c.name == bindparam("name"))
+STUDY_LOCKED = STUDY.with_for_update()  # SQLite has one writer at a time and ignores this
+NAMES = select(tables.study.c.name).order_by(tables.study.c.id)
+LAST_STUDY = select(func.max(tables.study.c.id))
+SPACES = select(tables.space).where(tables.space.c.study == bindparam("study")).order_by(tables.space.c.version)
+TRIAL = select(tables.trial).where(
+    and_(tables.trial.c.study == bindparam("study"), tables.trial.c.number == bindparam("number"))
+)
+WAITING = (
+    select(tables.trial)
+    .where(and_(tables.trial.c.study == bindparam("study"), tables.trial.c.waiting == 1))
+    .order_by(tables.trial.c.number)
+    .limit(bindparam("count"))
+)
+RUNNING = (
+    select(tables.trial, tables.lease)
+    .outerjoin_from(
+        tables.trial,
+        tables.lease,
+        and_(
+            tables.lease.c.study == tables.trial.c.study,
+            tables.lease.c.number == tables.trial.c.number,
+            tables.lease.c.attempt == tables.trial.c.attempt,
+        ),
+    )
+    .where(and_(tables.trial.c.study == bindparam("study"), tables.trial.c.state == TrialState.RUNNING.value))
+    .order_by(tables.trial.c.number)
+)
+LEASES = select(tables.lease).where(
+    and_(tables.lease.c.study == bindparam("study"), tables.lease.c.number == bindparam("number"))
+)
+OBSERVATIONS = (
+    select(tables.observation)
+    .where(
+        and_(tables.observation.c.study == bindparam("study"), tables.observation.c.number == bindparam("number"))
+    )
+    .order_by(tables.observation.c.ordinal)
+)
+LATE = (
+    select(tables.observation)
+    .where(and_(tables.observation.c.study == bindparam("study"), tables.observation.c.ordinal > 0))
+    .order_by(tables.observation.c.number, tables.observation.c.ordinal)
+)
+SNAPSHOTS = (
+    select(tables.trial, tables.observation)
+    .outerjoin_from(
+        tables.trial,
+        tables.observation,
+        and_(
+            tables.observation.c.study == tables.trial.c.study,
+            tables.observation.c.number == tables.trial.c.number,
+            tables.observation.c.ordinal == 0,
+        ),
+    )
+    .where(tables.trial.c.study == bindparam("study"))
+    .order_by(tables.trial.c.number)
+)
+CHANGED_SNAPSHOTS = SNAPSHOTS.where(tables.trial.c.version > bindparam("since"))
+ONE_SNAPSHOT = SNAPSHOTS.where(tables.trial.c.number == bindparam("number"))
+CURVES = select(tables.curve.c.number, tables.curve.c.ordinal, tables.curve.c.metric, tables.curve.c.points).where(
+    tables.curve.c.study == bindparam("study")
+)
+CURVES_OF_ONE = CURVES.where(tables.curve.c.number == bindparam("number"))
+REQUEST = select(tables.request).where(
+    and_(tables.request.c.study == bindparam("study"), tables.request.c.key == bindparam("key"))
+)
+EVENTS = (
+    select(tables.event)
+    .where(and_(tables.event.c.study == bindparam("study"), tables.event.c.seq >= bindparam("since")))
+    .order_by(tables.event.c.seq)
+)
+
+NUM_TRIAL_COLUMNS = len(TrialRow._fields)
+
+
+class Snapshot(NamedTuple):
+    """A trial with the observation that finished it."""
+
+    trial: TrialRow
+    observation: ObservationRow | None
+
+
+Curves = Mapping[tuple[int, int], Mapping[str, str]]
+"""The texts of curves by metric, for each number and ordinal."""
+
+
+def study_row(connection: Connection, name: object, *, locked: bool = False) -> StudyRow:
+    """Read the head of a study.
+
+    Args:
+        connection: in a transaction.
+        name: of the study.
+        locked: keep every other writer of this study waiting until the transaction ends.
+
+    Raises:
+        InvalidInput: the name is no text.
+        NotFound: there is none; names those that exist.
+        StoreDamaged: its checksum is wrong.
+    """
+    if not isinstance(name, str):
+        raise InvalidInput(f"`name` must be the name of a study, not {type(name).__name__}.")
+    found = connection.execute(STUDY_LOCKED if locked else STUDY, {"name": _speakable(name)}).first()
+    if found is None:
+        names = study_names(connection)
+        known = ", ".join(f"`{known}`" for known in names[:10]) + (", ..." if len(names) > 10 else "")
+        raise NotFound(f"There is no study `{name}`; there {'are ' + known if names else 'is none at all'}.")
+    return intact(StudyRow._make(found))
+
+
+def study_names(connection: Connection) -> tuple[str, ...]:
+    """Name every study, the oldest first."""
+    return tuple(connection.execute(NAMES).scalars())
+
+
+def next_study_id(connection: Connection) -> int:
+    """Give the id of the study that is made next."""
+    return int(connection.execute(LAST_STUDY).scalar() or 0) + 1
+
+
+def record_of(connection: Connection, head: StudyRow) -> StudyRecord:
+    """Put together what is known of a study."""
+    spaces = [intact(SpaceRow._make(row)) for row in connection.execute(SPACES, {"study": head.id})]
+    if [row.version for row in spaces] != list(range(1, head.num_spaces + 1)):
+        raise StoreDamaged(f"study `{head.name}` has {len(spaces)} of {head.num_spaces} spaces")
+    return StudyRecord(
+        name=head.name,
+        seed=head.seed,
+        spaces=tuple(read_json(row.body) for row in spaces),
+        objective=read_json(head.objective),
+        settings=read_json(head.settings),
+        version=head.version,
+        created_at=head.created_at,
+        num_trials=head.num_trials,
+    )
+
+
+def check_number(head: StudyRow, number: object) -> int:
+    """Give the number of a trial that exists.
+
+    Raises:
+        InvalidInput: it is no integer.
+        NotFound: there is no such trial.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise InvalidInput(f"`number` must be the number of a trial, not {type(number).__name__} {number!r}.")
+    if not 0 <= number < head.num_trials:
+        there = f"trials 0 to {head.num_trials - 1}" if head.num_trials else "no trials yet"
+        raise NotFound(f"There is no trial {number} in study `{head.name}`; it has {there}.")
+    return int(number)
+
+
+def trial_row(connection: Connection, head: StudyRow, number: object) -> TrialRow:
+    """Read the row of a trial that exists."""
+    where = {"study": head.id, "number": check_number(head, number)}
+    found = connection.execute(TRIAL, where).first()
+    if found is None:
+        raise StoreDamaged(f"trial {number} of study `{head.name}` is missing")
+    return intact(TrialRow._make(found))
+
+
+def waiting_rows(connection: Connection, head: StudyRow, count: int) -> list[TrialRow]:
+    """Read the first trials that wait for a claim."""
+    rows = connection.execute(WAITING, {"study": head.id, "count": count})
+    return [intact(TrialRow._make(row)) for row in rows]
+
+
+def running_rows(connection: Connection, head: StudyRow) -> list[tuple[TrialRow, LeaseRow]]:
+    """Read every running trial with its live lease."""
+    pairs = []
+    for found in connection.execute(RUNNING, {"study": head.id}):
+        row = intact(TrialRow._make(found[:NUM_TRIAL_COLUMNS]))
+        if found[NUM_TRIAL_COLUMNS] is None:
+            raise StoreDamaged(f"running trial {row.number} of study `{head.name}` has no lease")
+        pairs.append((row, intact(LeaseRow._make(found[NUM_TRIAL_COLUMNS:]))))
+    return pairs
+
+
+def lease_rows(connection: Connection, head: StudyRow, number: int) -> list[LeaseRow]:
+    """Read every lease of a trial, the ended ones too."""
+    found = connection.execute(LEASES, {"study": head.id, "number": number})
+    return [intact(LeaseRow._make(row)) for row in found]
+
+
+def observation_rows(connection: Connection, head: StudyRow, number: int) -> list[ObservationRow]:
+    """Read every observation of a trial, the late ones too."""
+    found = connection.execute(OBSERVATIONS, {"study": head.id, "number": number})
+    return [intact(ObservationRow._make(row)) for row in found]
+
+
+def late_rows(connection: Connection, head: StudyRow) -> list[ObservationRow]:
+    """Read every observation that came after its trial was finished."""
+    return [intact(ObservationRow._make(row)) for row in connection.execute(LATE, {"study": head.id})]
+
+
+def snapshots(connection: Connection, head: StudyRow, since: int = 0, number: int | None = None) -> list[Snapshot]:
+    """Read trials with the observations that finished them: all, those changed after a version, or one.
+
+    Raises:
+        StoreDamaged: a trial is missing, a checksum is wrong, or a finished trial has no observation.
+    """
+    where: dict[str, int] = {"study": head.id}
+    if number is not None:
+        found = connection.execute(ONE_SNAPSHOT, {**where, "number": number})
+    elif since > 0:
+        found = connection.execute(CHANGED_SNAPSHOTS, {**where, "since": since})
+    else:
+        found = connection.execute(SNAPSHOTS, where)
+    result = [_snapshot(tuple(row)) for row in found.all()]
+    if number is not None or since <= 0:
+        expected = range(head.num_trials) if number is None else [number]
+        if [row.trial.number for row in result] != list(expected):
+            raise StoreDamaged(f"study `{head.name}` shows {len(result)} of {len(expected)} trials")
+    return result
+
+
+def curve_texts(connection: Connection, head: StudyRow, number: int | None = None) -> Curves:
+    """Read the texts of all curves of a study or of one trial; `read_metrics` checks them."""
+    if number is None:
+        found = connection.execute(CURVES, {"study": head.id})
+    else:
+        found = connection.execute(CURVES_OF_ONE, {"study": head.id, "number": number})
+    texts: dict[tuple[int, int], dict[str, str]] = {}
+    for of, ordinal, metric, points in found:
+        texts.setdefault((of, ordinal), {})[metric] = points
+    return texts
+
+
+def trial_of(
+    row: TrialRow,
+    observation: ObservationRow | None = None,
+    *,
+    curves: Curves | None = None,
+    token: str | None = None,
+    late: bool = False,
+) -> Trial:
+    """Put together the snapshot of a trial; without `curves` each curve is its last value."""
+    metrics: dict[str, Metric] = {}
+    if observation is not None:
+        texts = None if curves is None else curves.get((row.number, observation.ordinal), {})
+        metrics = read_metrics(observation.metrics, texts)
+    return Trial(
+        row.number,
+        read_config(row.config),
+        STATES[row.state],
+        metrics,
+        row.seed,
+        observation.seconds if observation else None,
+        observation.reason if observation else None,
+        observation.kind if observation else None,
+        row.attempt,
+        row.space_version,
+        row.origin,
+        {} if row.note == "{}" else read_json(row.note),
+        token,
+        late,
+    )
+
+
+def answer_of(connection: Connection, head: StudyRow, key: str, verb: str, body: str) -> RequestRow | None:
+    """Find the answer that was given to this request before.
+
+    Raises:
+        Conflict: the key was used for another request.
+    """
+    found = connection.execute(REQUEST, {"study": head.id, "key": key}).first()
+    if found is None:
+        return None
+    row = intact(RequestRow._make(found))
+    if (row.verb, row.body) != (verb, body):
+        raise Conflict(
+            f"`request` {key!r} was already used for another `{row.verb}`. Use a new key for each new request."
+        )
+    return row
+
+
+def event_rows(connection: Connection, head: StudyRow, since: int) -> list[EventRow]:
+    """Read the events after a version, and check that they follow each other up to the study's head.
+
+    Raises:
+        StoreDamaged: one is missing or changed.
+    """
+    rows = [EventRow._make(row) for row in connection.execute(EVENTS, {"study": head.id, "since": max(since, 0)})]
+    first = max(since, 1)
+    if [row.seq for row in rows] != list(range(first, head.version + 1)):
+        raise StoreDamaged(f"study `{head.name}` has {len(rows)} of {head.version + 1 - first} events")
+    for before, row in zip([None, *rows], rows, strict=False):
+        chained = before.crc if before is not None else 0
+        if (before is not None or row.seq == 1) and tables.chained(row, chained) != row.crc:
+            raise StoreDamaged(f"table `event`, row seq {row.seq} of study `{head.name}`: the history was changed")
+    if rows and rows[-1].crc != head.chain:
+        raise StoreDamaged(f"the history of study `{head.name}` does not end where the study says")
+    return [row for row in rows if row.seq > since]
+
+
+STATES = {state.value: state for state in TrialState}
+
+
+def _snapshot(found: tuple[object, ...]) -> Snapshot:
+    row = intact(TrialRow._make(found[:NUM_TRIAL_COLUMNS]))
+    observation = None
+    if found[NUM_TRIAL_COLUMNS] is not None:
+        observation = intact(ObservationRow._make(found[NUM_TRIAL_COLUMNS:]))
+    if (observation is None) == STATES[row.state].finished:
+        raise StoreDamaged(
+            f"trial {row.number} is {row.state} and has {'an' if observation else 'no'} observation"
+        )
+    return Snapshot(row, observation)
+
+
+def _speakable(name: str) -> str:
+    """Give a name that every database can be asked for; what cannot be stored is not there."""
+    return json.dumps(name) if "\0" in name or not name.isprintable() else name
