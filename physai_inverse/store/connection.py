@@ -46,6 +46,7 @@ class Database:
         self._closed = False
         self._pid = os.getpid()
         self._torn = False
+        self._frozen = False
         self._gate = threading.Condition()
         self._active = 0
         self._forking = False
@@ -128,7 +129,7 @@ class Database:
                     )  # after an error of SQLite a fresh connection is the safe one
                     raise
                 finally:
-                    if connection.info.get("immutable"):
+                    if self._frozen:
                         self._drop(threading.get_ident())
 
     @contextlib.contextmanager
@@ -193,8 +194,9 @@ class Database:
         else:
             refuse_unfit(path, read_only=True)
             # Without the right to write the folder SQLite can only read a store that nobody has open.
-            frozen = read_only and not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
-            mode = "mode=ro" + ("&immutable=1" if frozen else "") if read_only else "mode=rw"
+            # Such a connection does not see what others write, so it is given up after each transaction.
+            self._frozen = read_only and not os.access(path.parent, os.W_OK) and not beside(path, "-wal").exists()
+            mode = "mode=ro" + ("&immutable=1" if self._frozen else "") if read_only else "mode=rw"
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?{mode}",
                 uri=True,
@@ -210,7 +212,6 @@ class Database:
                 f"synchronous = {self.location.synchronous}",
                 "trusted_schema = OFF",
                 "cell_size_check = ON",
-                f"query_only = {'ON' if read_only else 'OFF'}",
             ):
                 connection.execute(f"PRAGMA {setting}")
             if path is not None and not read_only:

@@ -4,11 +4,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from physai_inverse.errors import Conflict, LeaseLost
+from physai_inverse.observations import TrialState
 from physai_inverse.store import rows
 from physai_inverse.store.door import max_attempts
 from physai_inverse.store.lease_clock import Moment
 from physai_inverse.store.tables import LeaseRow, ObservationRow, TrialRow
-from physai_inverse.store.trial import Trial
+from physai_inverse.store.trial import Stale, Trial
 from physai_inverse.store.writing import Writing
 
 
@@ -54,6 +56,64 @@ def answer_of(writing: Writing, offer: Offer, trials: Sequence[TrialRow], leases
             [trial.number, trial.attempt, trial.state, token] for trial, token in zip(trials, tokens, strict=True)
         ]
         writing.answer(offer.key, offer.verb, offer.body, answer)
+
+
+def take_in(
+    writing: Writing,
+    offer: Offer,
+    drafts: Sequence[TrialRow],
+    *,
+    seen: int | None = None,
+    lease: tuple[str, float, Moment] | None = None,
+) -> list[Trial]:
+    """Make drafts trials; see `Store.propose` and `Store.enqueue`.
+
+    Args:
+        writing: to the study.
+        offer: the request.
+        drafts: proposals checked at the door.
+        seen: how many trials they were computed from.
+        lease: worker, seconds and now, where they are leased at once.
+
+    Raises:
+        Stale: there are more trials than `seen`.
+        Conflict: the key was used for another request.
+    """
+    known = repeated(writing, offer)
+    if known is not None:
+        return known
+    if seen is not None and seen != writing.head.num_trials:
+        raise Stale(
+            f"The proposals were computed from {seen} trials of study `{writing.head.name}`, there are "
+            f"{writing.head.num_trials} by now. Compute them again."
+        )
+    if not drafts:
+        return []
+    if lease is not None:
+        drafts = [draft._replace(state="running", attempt=1) for draft in drafts]
+    trials = writing.add(drafts)
+    leases = [] if lease is None else writing.grant(trials, *lease)
+    answer_of(writing, offer, trials, leases)
+    writing.finish("queued" if offer.verb == "enqueue" else "proposed", worker=lease[0] if lease else None)
+    tokens = {row.number: row.token for row in leases}
+    return [rows.trial_of(trial, token=tokens.get(trial.number)) for trial in trials]
+
+
+def keep(writing: Writing, number: object, token: str, lease_seconds: float, now: Moment) -> float:
+    """Extend a lease; see `Store.heartbeat`."""
+    trial = rows.trial_row(writing.connection, writing.head, number)
+    if TrialState(trial.state).finished:
+        raise Conflict(
+            f"Trial {number} of study `{writing.head.name}` is already {trial.state}; it needs no heartbeat."
+        )
+    for lease in rows.lease_rows(writing.connection, writing.head, trial.number):
+        if trial.state == "running" and lease.attempt == trial.attempt and lease.token == token:
+            writing.extend(lease, lease_seconds, now)
+            return lease_seconds
+    raise LeaseLost(
+        f"The lease of trial {number} of study `{writing.head.name}` is lost; the trial is {trial.state}, "
+        f"attempt {trial.attempt}. Stop the run, or report its result with `observe`: it is kept as a late one."
+    )
 
 
 def hand_out(

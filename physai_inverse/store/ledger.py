@@ -10,19 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from physai_inverse.errors import Conflict, InvalidInput, LeaseLost
 from physai_inverse.observations import MetricsLike, Observation, TrialState, as_metrics, check_name
 from physai_inverse.store import door, rows
 from physai_inverse.store.backup import write_backup
 from physai_inverse.store.connection import Database
-from physai_inverse.store.encoding import fingerprint, json_text, metrics_text, read_json, read_metrics
-from physai_inverse.store.handing import Offer, answer_of, hand_out, repeated
+from physai_inverse.store.encoding import fingerprint, json_text, metrics_text, read_json
+from physai_inverse.store.handing import Offer, hand_out, keep, take_in
 from physai_inverse.store.lease_clock import LeaseClock
 from physai_inverse.store.location import locate
 from physai_inverse.store.migrations import lock_server
-from physai_inverse.store.reporting import Report, record
-from physai_inverse.store.tables import StudyRow, TrialRow, sealed
-from physai_inverse.store.trial import Event, Proposal, Stale, StudyRecord, Trial
+from physai_inverse.store.reporting import Report, record, record_imported
+from physai_inverse.store.tables import StudyRow, sealed
+from physai_inverse.store.trial import Event, Proposal, StudyRecord, Trial
 from physai_inverse.store.verification import problems
 from physai_inverse.store.writing import Writing, insert_rows, utc_now
 
@@ -219,29 +218,11 @@ class Store:
         seconds = None if lease_seconds is None else door.duration("lease_seconds", lease_seconds)
         offer = Offer("propose", door.request_key(request), fingerprint([worker, lease_seconds, *drafts]))
         with self._writing(name) as writing:
-            known = repeated(writing, offer)
-            if known is not None:
-                return known
-            if seen is not None and seen != writing.head.num_trials:
-                raise Stale(
-                    f"The proposals were computed from {seen} trials of study `{name}`, there are "
-                    f"{writing.head.num_trials} by now. Compute them again."
-                )
-            if not drafts:
-                return []
-            leased = seconds is not None
-            first = [draft._replace(state="running", attempt=1) for draft in drafts] if leased else drafts
-            trials = writing.add(numbered(writing.head, first))
-            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
-            leases = (
-                []
-                if seconds is None
-                else writing.grant(trials, worker, seconds, self._clock.now(writing.connection))
+            if seconds is None:
+                return take_in(writing, offer, drafts, seen=seen)
+            return take_in(
+                writing, offer, drafts, seen=seen, lease=(worker, seconds, self._clock.now(writing.connection))
             )
-            answer_of(writing, offer, trials, leases)
-            writing.finish("proposed", worker=worker, leased=leased)
-            tokens = {lease.number: lease.token for lease in leases}
-            return [rows.trial_of(trial, token=tokens.get(trial.number)) for trial in trials]
 
     def enqueue(self, name: str, configs: Sequence[Proposal], request: str | None = None) -> list[Trial]:
         """Make proposals trials that wait for a claim.
@@ -254,16 +235,7 @@ class Store:
         drafts = [door.draft(proposal)._replace(waiting=1) for proposal in door.sequence("configs", configs)]
         offer = Offer("enqueue", door.request_key(request), fingerprint(drafts))
         with self._writing(name) as writing:
-            known = repeated(writing, offer)
-            if known is not None:
-                return known
-            if not drafts:
-                return []
-            trials = writing.add(numbered(writing.head, drafts))
-            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
-            answer_of(writing, offer, trials, [])
-            writing.finish("queued")
-            return [rows.trial_of(trial) for trial in trials]
+            return take_in(writing, offer, drafts)
 
     def claim(
         self, name: str, count: int, *, worker: str, lease_seconds: float, request: str | None = None
@@ -305,19 +277,7 @@ class Store:
         """
         seconds = door.duration("lease_seconds", lease_seconds)
         with self._writing(name) as writing:
-            trial = rows.trial_row(writing.connection, writing.head, number)
-            if TrialState(trial.state).finished:
-                raise Conflict(
-                    f"Trial {number} of study `{name}` is already {trial.state}; it needs no heartbeat."
-                )
-            for lease in rows.lease_rows(writing.connection, writing.head, trial.number):
-                if trial.state == "running" and lease.attempt == trial.attempt and lease.token == token:
-                    writing.extend(lease, seconds, self._clock.now(writing.connection))
-                    return seconds
-            raise LeaseLost(
-                f"The lease of trial {number} of study `{name}` is lost: it is in attempt {trial.attempt} by now. "
-                "Stop the run, or report its result with `observe`: it is kept as a late one."
-            )
+            return keep(writing, number, token, seconds, self._clock.now(writing.connection))
 
     def release(self, name: str, workers: Collection[str]) -> list[int]:
         """End the leases of workers known to be dead; their trials wait for a claim at once.
@@ -416,33 +376,11 @@ class Store:
             Conflict: the key was used for another request.
         """
         drafts, results, curves = door.imported(observations)
+        if space_version is not None:
+            door.count("space_version", space_version)
         offer = Offer("import", door.request_key(request), fingerprint([space_version, drafts, results, curves]))
         with self._writing(name) as writing:
-            known = repeated(writing, offer)
-            if known is not None:
-                return [trial.number for trial in known]
-            space = (
-                writing.head.num_spaces if space_version is None else door.count("space_version", space_version)
-            )
-            if not 1 <= space <= writing.head.num_spaces:
-                raise InvalidInput(
-                    f"`space_version` must lie between 1 and {writing.head.num_spaces}, not {space}: "
-                    f"study `{name}` has no other."
-                )
-            if not drafts:
-                return []
-            trials = writing.add([trial._replace(space_version=space) for trial in numbered(writing.head, drafts)])
-            writing.head = writing.head._replace(num_trials=writing.head.num_trials + len(trials))
-            writing.observe(
-                [
-                    result._replace(study=trial.study, number=trial.number)
-                    for trial, result in zip(trials, results, strict=True)
-                ],
-                curves,
-            )
-            answer_of(writing, offer, trials, [])
-            writing.finish("imported")
-            return [trial.number for trial in trials]
+            return record_imported(writing, offer, drafts, results, curves, space_version)
 
     # Reading
 
@@ -479,23 +417,7 @@ class Store:
         with self._database.read() as connection:
             head = rows.study_row(connection, name)
             texts = rows.curve_texts(connection, head)
-            late = []
-            for row in rows.late_rows(connection, head):
-                trial = rows.trial_of(rows.trial_row(connection, head, row.number))
-                metrics = read_metrics(row.metrics, texts.get((row.number, row.ordinal), {}))
-                late.append(
-                    Observation(
-                        config=trial.config,
-                        metrics=metrics,
-                        state=TrialState(row.state),
-                        seed=trial.seed,
-                        seconds=row.seconds,
-                        reason=row.reason,
-                        kind=row.kind,
-                        number=row.number,
-                    )
-                )
-            return late
+            return [rows.observation_of(connection, head, row, texts) for row in rows.late_rows(connection, head)]
 
     def events(self, name: str, since_seq: int = 0) -> list[Event]:
         """Give what was done to a study after its version `since_seq`, and check that nothing is missing.
@@ -528,11 +450,3 @@ class Store:
     def _writing(self, name: str) -> Iterator[Writing]:
         with self._database.write() as connection:
             yield Writing(connection, rows.study_row(connection, name, locked=True))
-
-
-def numbered(head: StudyRow, drafts: Sequence[TrialRow]) -> list[TrialRow]:
-    """Give drafts their place: study, next numbers, present space."""
-    return [
-        draft._replace(study=head.id, number=head.num_trials + index, space_version=head.num_spaces)
-        for index, draft in enumerate(drafts)
-    ]

@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass, field
 
-from physai_inverse.errors import Conflict, LeaseLost
+from physai_inverse.errors import Conflict, InvalidInput, LeaseLost
 from physai_inverse.observations import TrialState
 from physai_inverse.store import rows
 from physai_inverse.store.encoding import fingerprint
+from physai_inverse.store.handing import Offer, answer_of, repeated
 from physai_inverse.store.tables import LeaseRow, ObservationRow, TrialRow
 from physai_inverse.store.trial import Trial
 from physai_inverse.store.writing import Writing
@@ -65,6 +66,37 @@ def record(writing: Writing, report: Report) -> Trial:
         writing.answer(report.request, "observe", body, late)
     writing.finish("late" if finished else "observed", number=trial.number, late=late)
     return _answer(writing, trial, earlier[0] if earlier else result, late=late)
+
+
+def record_imported(
+    writing: Writing,
+    offer: Offer,
+    drafts: list[TrialRow],
+    results: list[ObservationRow],
+    curves: list[dict[str, str]],
+    space_version: int | None,
+) -> list[int]:
+    """Add finished trials; see `Store.import_observations`."""
+    known = repeated(writing, offer)
+    if known is not None:
+        return [trial.number for trial in known]
+    space = writing.head.num_spaces if space_version is None else space_version
+    if not 1 <= space <= writing.head.num_spaces:
+        raise InvalidInput(
+            f"`space_version` must lie between 1 and {writing.head.num_spaces}, not {space}: "
+            f"study `{writing.head.name}` has no other."
+        )
+    if not drafts:
+        return []
+    trials = writing.add(drafts, space)
+    placed = [
+        result._replace(study=trial.study, number=trial.number)
+        for trial, result in zip(trials, results, strict=True)
+    ]
+    writing.observe(placed, curves)
+    answer_of(writing, offer, trials, [])
+    writing.finish("imported")
+    return [trial.number for trial in trials]
 
 
 def _answer(writing: Writing, trial: TrialRow, final: ObservationRow, *, late: bool) -> Trial:

@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from physai_inverse.errors import Conflict, InvalidInput, NotFound, StoreDamaged
-from physai_inverse.observations import Metric, TrialState
+from physai_inverse.observations import Metric, Observation, TrialState
 from physai_inverse.store import tables
 from physai_inverse.store.encoding import read_config, read_json, read_metrics
 from physai_inverse.store.tables import (
@@ -278,6 +278,21 @@ def trial_of(
         {} if row.note == "{}" else read_json(row.note),
         token,
         late,
+    )
+
+
+def observation_of(connection: Connection, head: StudyRow, row: ObservationRow, curves: Curves) -> Observation:
+    """Put together an observation with the config of its trial."""
+    trial = trial_of(trial_row(connection, head, row.number))
+    return Observation(
+        config=trial.config,
+        metrics=read_metrics(row.metrics, curves.get((row.number, row.ordinal), {})),
+        state=STATES[row.state],
+        seed=trial.seed,
+        seconds=row.seconds,
+        reason=row.reason,
+        kind=row.kind,
+        number=row.number,
     )
 
 

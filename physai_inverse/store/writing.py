@@ -82,11 +82,27 @@ class Writing:
         self._spaces: dict[str, int] = {}
         self._request: int | None = None
 
-    def add(self, rows: Sequence[TrialRow]) -> list[TrialRow]:
-        """Insert trials, whose numbers must be the next ones."""
-        return self._noted(
-            insert_rows(self.connection, [sealed(row._replace(version=self.version)) for row in rows])
-        )
+    def add(self, drafts: Sequence[TrialRow], space_version: int | None = None) -> list[TrialRow]:
+        """Insert trials with the next numbers.
+
+        Args:
+            drafts: their rows without study, number, space and version.
+            space_version: None for the present one.
+        """
+        first = self.head.num_trials
+        trials = [
+            sealed(
+                draft._replace(
+                    study=self.head.id,
+                    number=first + index,
+                    space_version=space_version or self.head.num_spaces,
+                    version=self.version,
+                )
+            )
+            for index, draft in enumerate(drafts)
+        ]
+        self.head = self.head._replace(num_trials=first + len(trials))
+        return self._noted(insert_rows(self.connection, trials))
 
     def change(self, row: TrialRow, *, state: str, waiting: int = 0, attempt: int | None = None) -> TrialRow:
         """Move an open trial from the state in which it was read to another.
