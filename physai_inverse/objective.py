@@ -327,7 +327,7 @@ def as_objective(given: object) -> Objective:
 
 def _texts(plain: Mapping[str, Any], key: str) -> list[str]:
     given = plain.get(key) or []
-    texts = [given] if isinstance(given, str) else list(given)
+    texts = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     for text in texts:
         if not isinstance(text, str):
             raise InvalidInput(f"`{key}` takes a text or a list of texts, not {type(text).__name__} {text!r}.")

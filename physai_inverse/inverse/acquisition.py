@@ -15,6 +15,7 @@ Sources: Ament et al. 2023, "Unexpected improvements to expected improvement", e
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import ForwardMap
@@ -94,9 +95,8 @@ def log_distance_improvement(
     gap = np.maximum(np.abs(mean - target) - distance, 0.0) / deviation
     floor = -0.5 * gap**2 + np.log(deviation) - 2 * np.log1p(gap)
     accurate = value > 1e-12 * (deviation + distance)
-    return np.where(
-        accurate, np.log(np.maximum(value, TINY)), np.minimum(floor, np.log(1e-12 * (deviation + distance)))
-    )
+    drowned = np.minimum(floor, np.log(1e-12 * (deviation + distance)))
+    return np.asarray(np.where(accurate, np.log(np.maximum(value, TINY)), drowned))
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,13 @@ class Acquisition:
             return np.asarray(value + self._one_wish(wishes[0], units))
         return np.asarray(value + self._several(wishes, units))
 
-    @property
+    @cached_property
     def _feasible(self) -> "np.ndarray":
         """Which evaluated points meet the limits, rather than not."""
         import numpy as np
 
-        cached = self.__dict__.get("_feasible_rows")
-        if cached is None:
-            log_half = math.log(0.5) * max(len(self.objective.limits), 1)
-            cached = limits_log_probability(self.forward, self.objective, self.evaluated) >= log_half
-            self.__dict__["_feasible_rows"] = cached
-        return np.asarray(cached)
+        log_half = math.log(0.5) * max(len(self.objective.limits), 1)
+        return np.asarray(limits_log_probability(self.forward, self.objective, self.evaluated) >= log_half)
 
     def _one_wish(self, wish: Wish, units: "np.ndarray") -> "np.ndarray":
         import numpy as np

@@ -60,7 +60,7 @@ def maximise(
 
 
 def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Generator") -> "np.ndarray":
-    """Vary snapped points ``[n, d]`` in one to a few coordinates each; what breaks a constraint stays as it was."""
+    """Vary snapped points ``[n, d]`` in a few coordinates each; what breaks a constraint stays as it was."""
     import numpy as np
 
     num, dimension = points.shape

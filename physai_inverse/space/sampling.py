@@ -5,7 +5,7 @@ request within `MAX_DRAWS`, the points found so far are varied in one coordinate
 in the long run, but it fulfils every constraint.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.seeds import child, generator
@@ -13,12 +13,28 @@ from physai_inverse.seeds import child, generator
 if TYPE_CHECKING:
     import numpy as np
 
-    from physai_inverse.space.space import Space
-
 MAX_DRAWS = 2**18
 
 
-def sample_units(space: "Space", num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
+class Cube(Protocol):
+    """What sampling needs of a space."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of columns, `d`."""
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """The texts of the constraints."""
+
+    def snap(self, units: "np.ndarray") -> "np.ndarray":
+        """Move points ``[n, d]`` to configurations."""
+
+    def feasible(self, units: "np.ndarray") -> "np.ndarray":
+        """Say which points ``[n, d]`` fulfil the constraints."""
+
+
+def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
     """Draw points.
 
     Args:
@@ -70,7 +86,7 @@ def sample_units(space: "Space", num: int, *, seed: int, method: str = "uniform"
     return points if len(points) == num else _vary(space, points, num, rng)
 
 
-def _vary(space: "Space", points: "np.ndarray", num: int, rng: "np.random.Generator") -> "np.ndarray":
+def _vary(space: Cube, points: "np.ndarray", num: int, rng: "np.random.Generator") -> "np.ndarray":
     import numpy as np
 
     walkers = points[rng.integers(len(points), size=num)]

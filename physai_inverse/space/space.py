@@ -26,6 +26,7 @@ from physai_inverse.space.parameters import (
     condition_of,
     kind_of,
 )
+from physai_inverse.space.sampling import sample_units
 from physai_inverse.space.structure import by_parents
 
 if TYPE_CHECKING:
@@ -325,8 +326,6 @@ class Space:
 
     def sample(self, num: int, *, seed: int, method: str = "uniform") -> list[dict[str, Scalar]]:
         """Draw configurations that respect conditions and constraints; see `sampling.sample_units`."""
-        from physai_inverse.space.sampling import sample_units
-
         return cast("list[dict[str, Scalar]]", self.decode(sample_units(self, num, seed=seed, method=method)))
 
     @cached_property

@@ -107,8 +107,8 @@ class Study:
             record = self.store.create_study(self.name, space=plain, objective=goals, seed=seed or 0)
         if seed is not None and record.seed != seed:
             raise Conflict(
-                f"The study `{self.name}` has the seed {record.seed}, not {seed}. Open it without a seed, or choose "
-                "another name for a study with another seed."
+                f"The study `{self.name}` has the seed {record.seed}, not {seed}. Open it without a seed, or "
+                "choose another name for a study with another seed."
             )
         stored = Space.from_plain(record.spaces[-1])
         if stored != self.space:
@@ -229,8 +229,8 @@ class Study:
         missing = [name for name in self.objective.metrics if name not in checked]
         if missing and not stopped_early:
             raise InvalidInput(
-                f"`metrics` lacks {missing}, which the objective ({self.objective}) speaks of; got {sorted(checked)}. "
-                "Observe all of them, or call `fail` where the training gave none."
+                f"`metrics` lacks {missing}, which the objective ({self.objective}) speaks of; "
+                f"got {sorted(checked)}. Observe all of them, or call `fail` where the training gave none."
             )
         bad = diverging(checked, self.objective.metrics)
         state = TrialState.STOPPED_EARLY if stopped_early else TrialState.DONE
@@ -318,14 +318,11 @@ class Study:
             ],
         )
 
-    def import_observations(
-        self, observations: Iterable[Observation | tuple[Config, MetricsLike]], *, origin: str = "imported"
-    ) -> list[int]:
+    def import_observations(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> list[int]:
         """Add trainings that were run elsewhere; all of them, or none where one does not fit.
 
         Args:
             observations: pairs of configuration and metrics, or `Observation`.
-            origin: where they come from, for the records.
 
         Returns:
             The numbers that they got.
@@ -334,7 +331,7 @@ class Study:
             InvalidInput: names the rows that do not fit the space, and why.
         """
         rows = as_observations(observations, self.space, self.objective)
-        return self.store.import_observations(self.name, rows, origin=origin)
+        return self.store.import_observations(self.name, rows)
 
     # -- what is known --------------------------------------------------------------------------------------
 
