@@ -1,21 +1,12 @@
 """What a configuration is turned into metrics by: a function, a shell command or a built-in training.
 
-A trainer is any callable `(config, seed) -> metrics`; it may raise `TrialFailed`. Nothing heavy is imported
-until one runs.
+A trainer is any callable `(config, seed) -> metrics`; it may raise `TrialFailed`. Importing this package
+imports neither torch nor numpy: what is heavy is loaded when a training runs.
 """
 
-from importlib import import_module
-
-_HOMES = {
-    "CommandTrainer": "command",
-    "FunctionTrainer": "function",
-    "as_trainer": "function",
-    "load_function": "function",
-    "Task": "tasks",
-    "describe": "tasks",
-    "load_task": "tasks",
-    "task_names": "tasks",
-}
+from physai_inverse.trainers.command import CommandTrainer
+from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
+from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
 
 __all__ = [
     "CommandTrainer",
@@ -27,9 +18,3 @@ __all__ = [
     "load_task",
     "task_names",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
