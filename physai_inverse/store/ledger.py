@@ -392,7 +392,7 @@ class Store:
         """
         with self._database.read() as connection:
             head = rows.study_row(connection, name)
-            found = rows.snapshots(connection, head, number=rows.check_number(head, number))[0]
+            found = rows.snapshots(connection, head, rows.check_number(head, number))[0]
             texts = rows.curve_texts(connection, head, found.trial.number) if curves else None
             return rows.trial_of(found.trial, found.observation, curves=texts)
 
@@ -402,9 +402,12 @@ class Store:
         Raises:
             NotFound: there is no such study.
         """
+        door.integer("since", since)
         with self._database.read() as connection:
             head = rows.study_row(connection, name)
-            found = rows.snapshots(connection, head, since=door.integer("since", since))
+            found = (
+                rows.changed_snapshots(connection, head, since) if since > 0 else rows.snapshots(connection, head)
+            )
             texts = rows.curve_texts(connection, head) if curves else None
             return [rows.trial_of(row.trial, row.observation, curves=texts) for row in found]
 

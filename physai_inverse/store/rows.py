@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.engine import Connection
@@ -80,7 +80,6 @@ SNAPSHOTS = (
     .where(tables.trial.c.study == bindparam("study"))
     .order_by(tables.trial.c.number)
 )
-CHANGED_SNAPSHOTS = SNAPSHOTS.where(tables.trial.c.version > bindparam("since"))
 ONE_SNAPSHOT = SNAPSHOTS.where(tables.trial.c.number == bindparam("number"))
 CURVES = select(tables.curve.c.number, tables.curve.c.ordinal, tables.curve.c.metric, tables.curve.c.points).where(
     tables.curve.c.study == bindparam("study")
@@ -94,6 +93,9 @@ EVENTS = (
     .where(and_(tables.event.c.study == bindparam("study"), tables.event.c.seq >= bindparam("since")))
     .order_by(tables.event.c.seq)
 )
+
+MAX_SINGLE = 200
+"""Up to how many changed trials are read one by one; above it reading all of them is faster."""
 
 NUM_TRIAL_COLUMNS = len(TrialRow._fields)
 
@@ -127,6 +129,8 @@ def study_row(connection: Connection, name: object, *, locked: bool = False) -> 
     found = connection.execute(STUDY_LOCKED if locked else STUDY, {"name": _speakable(name)}).first()
     if found is None:
         names = study_names(connection)
+        if name in names:
+            raise StoreDamaged(f"study `{name}` is there and cannot be found by its name")
         known = ", ".join(f"`{known}`" for known in names[:10]) + (", ..." if len(names) > 10 else "")
         raise NotFound(f"There is no study `{name}`; there {'are ' + known if names else 'is none at all'}.")
     return intact(StudyRow._make(found))
@@ -217,25 +221,32 @@ def late_rows(connection: Connection, head: StudyRow) -> list[ObservationRow]:
     return [intact(ObservationRow._make(row)) for row in connection.execute(LATE, {"study": head.id})]
 
 
-def snapshots(connection: Connection, head: StudyRow, since: int = 0, number: int | None = None) -> list[Snapshot]:
-    """Read trials with the observations that finished them: all, those changed after a version, or one.
+def snapshots(connection: Connection, head: StudyRow, number: int | None = None) -> list[Snapshot]:
+    """Read trials with the observations that finished them: all, or one.
 
     Raises:
         StoreDamaged: a trial is missing, a checksum is wrong, or a finished trial has no observation.
     """
     where: dict[str, int] = {"study": head.id}
-    if number is not None:
-        found = connection.execute(ONE_SNAPSHOT, {**where, "number": number})
-    elif since > 0:
-        found = connection.execute(CHANGED_SNAPSHOTS, {**where, "since": since})
-    else:
+    expected = range(head.num_trials) if number is None else range(number, number + 1)
+    if number is None:
         found = connection.execute(SNAPSHOTS, where)
+    else:
+        found = connection.execute(ONE_SNAPSHOT, {**where, "number": number})
     result = [_snapshot(tuple(row)) for row in found.all()]
-    if number is not None or since <= 0:
-        expected = range(head.num_trials) if number is None else [number]
-        if [row.trial.number for row in result] != list(expected):
-            raise StoreDamaged(f"study `{head.name}` shows {len(result)} of {len(expected)} trials")
+    if [row.trial.number for row in result] != list(expected):
+        raise StoreDamaged(f"study `{head.name}` shows {len(result)} of {len(expected)} trials")
     return result
+
+
+def changed_snapshots(connection: Connection, head: StudyRow, since: int) -> list[Snapshot]:
+    """Read the trials that were changed after a version, as the history tells."""
+    numbers: set[int] = set()
+    for event in event_rows(connection, head, since):
+        numbers.update(map(int, cast("dict[str, int]", read_json(event.body).get("trials", {}))))
+    if len(numbers) > MAX_SINGLE:
+        return [row for row in snapshots(connection, head) if row.trial.version > since]
+    return [snapshots(connection, head, number)[0] for number in sorted(numbers)]
 
 
 def curve_texts(connection: Connection, head: StudyRow, number: int | None = None) -> Curves:

@@ -243,7 +243,6 @@ trial = Table(
     CheckConstraint("waiting = 0 OR (waiting = 1 AND state = 'proposed')"),
     sqlite_with_rowid=False,
 )
-Index("trial_changed", trial.c.study, trial.c.version)
 Index(
     "trial_waiting",
     trial.c.study,

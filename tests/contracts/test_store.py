@@ -2,18 +2,16 @@
 
 import dataclasses
 import math
-import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from physai_inverse.errors import Conflict, InvalidInput, LeaseLost, NotFound
 from physai_inverse.observations import Curve, Measurement, Observation, TrialState
 from physai_inverse.store import Proposal, Stale, Store, Trial
+from tests.store.places import file, memory, postgres
 
 
 class Clock:
@@ -29,26 +27,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-def file(folder: Path) -> str:
-    return str(folder / "study.db")
-
-
-def memory(_folder: Path) -> str:
-    return ":memory:"
-
-
-def postgres(_folder: Path) -> str:
-    url = os.environ.get("PHYSAI_TEST_POSTGRES", "")
-    if not url:
-        pytest.skip("PHYSAI_TEST_POSTGRES names no server")
-    schema = f"physai_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    engine.dispose()
-    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}"
 
 
 @pytest.fixture(params=[file, memory, pytest.param(postgres, marks=pytest.mark.server)])
@@ -100,7 +78,12 @@ def test_a_proposal_comes_back_as_it_was_given(store: Store) -> None:
     (made,) = store.propose("s", [given], worker="w", lease_seconds=5)
     kept = store.trial("s", 0)
     assert kept == dataclasses.replace(made, token=None)
-    assert (kept.config, kept.seed, kept.origin, kept.note) == (config, 2**63 - 1, "baseline", {"mean": [0.1, None]})
+    assert (kept.config, kept.seed, kept.origin, kept.note) == (
+        config,
+        2**63 - 1,
+        "baseline",
+        {"mean": [0.1, None]},
+    )
     assert list(kept.config) == list(config)
     assert math.copysign(1, float(kept.config["zero"])) == -1
     assert isinstance(kept.config["bias"], bool)
@@ -140,7 +123,9 @@ def test_a_finished_trial_never_changes(store: Store) -> None:
 
 def test_a_failure_keeps_its_reason(store: Store) -> None:
     ask(store)
-    failed = store.observe("s", 0, {}, state=TrialState.FAILED, reason="out of \0 memory\ud800", kind="out_of_memory")
+    failed = store.observe(
+        "s", 0, {}, state=TrialState.FAILED, reason="out of \0 memory\ud800", kind="out_of_memory"
+    )
     assert (failed.state, failed.kind) == (TrialState.FAILED, "out_of_memory")
     assert failed.reason == "out of \\x00 memory\\ud800"
 
@@ -155,7 +140,9 @@ def test_an_unknown_trial_is_not_found(store: Store, number: int) -> None:
 
 
 def test_the_queue_is_handed_out_in_order_and_once(store: Store) -> None:
-    queued = store.enqueue("s", [Proposal({"x": 0.1}, origin="queued"), Proposal({"x": 0.2}), Proposal({"x": 0.3})])
+    queued = store.enqueue(
+        "s", [Proposal({"x": 0.1}, origin="queued"), Proposal({"x": 0.2}), Proposal({"x": 0.3})]
+    )
     assert [trial.state for trial in queued] == [TrialState.PROPOSED] * 3
     first = store.claim("s", 2, worker="a", lease_seconds=5)
     second = store.claim("s", 2, worker="b", lease_seconds=5)
@@ -216,7 +203,9 @@ def test_a_late_result_finishes_an_open_trial_and_the_second_one_is_kept(store: 
             store.observe("s", 0, {"loss": 3}, token=token)
 
 
-def test_a_result_after_the_lease_ended_is_not_late_while_nobody_took_the_trial(store: Store, clock: Clock) -> None:
+def test_a_result_after_the_lease_ended_is_not_late_while_nobody_took_the_trial(
+    store: Store, clock: Clock
+) -> None:
     (trial,) = ask(store)
     clock.seconds += 100
     assert not store.observe("s", 0, {"loss": 1}, token=trial.token).late
