@@ -34,7 +34,7 @@ parameters = st.one_of(
 
 @st.composite
 def spaces(draw: st.DrawFn, max_size: int = 7) -> Space:
-    """Draw a space; each parameter may hang on an earlier listed one, to any depth, or be bound by a constraint."""
+    """Draw a space; each parameter may hang on an earlier listed one, to any depth, or be constrained."""
     listed: list[str] = []
     numeric: list[tuple[str, float]] = []
     combined: dict[str, Parameter] = {"root": Choice(["a", "b", "c"])}
@@ -71,4 +71,4 @@ def _options(parameter: Parameter) -> list[object]:
 def _with_condition(parameter: Parameter, when: dict[str, list[object]]) -> Parameter:
     import dataclasses
 
-    return dataclasses.replace(parameter, when=when)  # type: ignore[arg-type]  # scalars all
+    return dataclasses.replace(parameter, when=when)

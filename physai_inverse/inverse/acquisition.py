@@ -19,13 +19,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import ForwardMap
-from physai_inverse.inverse.goals import TINY, latent_bound, limits_log_probability
+from physai_inverse.inverse.goals import latent_bound, limits_log_probability
 from physai_inverse.objective import Maximize, Objective, Target, Wish
 from physai_inverse.seeds import generator
 
 if TYPE_CHECKING:
     import numpy as np
 
+TINY = 1e-300
 NUM_DRAWS = 64
 """Normal draws for several wishes; the same at every point, so that the acquisition is smooth."""
 
@@ -106,7 +107,8 @@ class Acquisition:
     Args:
         forward: the forward map, conditioned on what is running.
         objective: what is wanted; its metrics may lack a model as long as nothing was recorded of them.
-        evaluated: ``[n, d]`` points whose training ended with metrics.
+        evaluated: ``[n, d]`` points whose training ended with metrics, and those that are running: what the map
+            expects of them counts as reached, so that a batch does not gather around one promise.
         seed: the stream of weights, for several wishes.
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import Dataset, ForwardMap
-from physai_inverse.inverse.goals import bar_of, goal_probability
+from physai_inverse.inverse.goals import bar_of, goal_log_probability
 from physai_inverse.inverse.search import maximise, vary
 from physai_inverse.objective import Maximize, Minimize, Objective
 from physai_inverse.seeds import child, generator
@@ -65,7 +65,7 @@ def answer(forward: ForwardMap, data: Dataset, query: Objective, num: int, *, se
     run = data.units[~data.failed]
     feasible = np.ones(len(run), dtype=bool)
     for limit in query.limits:
-        feasible &= goal_probability(forward, limit, run, noise=False) >= 0.5
+        feasible &= goal_log_probability(forward, limit, run, noise=False) >= np.log(0.5)
     bars = {
         goal.metric: bar_of(forward, goal, run, feasible)
         for goal in query.wishes
@@ -75,8 +75,7 @@ def answer(forward: ForwardMap, data: Dataset, query: Objective, num: int, *, se
     def log_probability(units: "np.ndarray") -> "np.ndarray":
         total = np.log(np.maximum(forward.success_probability(units), 1e-300))
         for goal in query.goals:
-            met = goal_probability(forward, goal, units, noise=True, bar=bars.get(goal.metric))
-            total = total + np.log(np.maximum(met, 1e-300))
+            total = total + goal_log_probability(forward, goal, units, noise=True, bar=bars.get(goal.metric))
         return np.asarray(total)
 
     rng = generator(seed, "invert")

@@ -12,8 +12,6 @@ from physai_inverse.objective import AtLeast, AtMost, Goal, Minimize, Objective,
 if TYPE_CHECKING:
     import numpy as np
 
-TINY = 1e-300
-
 
 def latent_bound(model: AbstractMetricModel, value: float) -> float:
     """Carry a value in the metric's units to the latent scale; infinite where the metric cannot go."""
@@ -22,10 +20,10 @@ def latent_bound(model: AbstractMetricModel, value: float) -> float:
     return float(model.warp.forward(np.array([value]))[0])
 
 
-def goal_probability(
+def goal_log_probability(
     forward: ForwardMap, goal: Goal, units: "np.ndarray", *, noise: bool, bar: float | None = None
 ) -> "np.ndarray":
-    """Give the probability ``[n]`` that a goal is met at points ``[n, d]``.
+    """Give the log probability ``[n]`` that a goal is met at points ``[n, d]``, without underflow.
 
     Args:
         forward: the forward map.
@@ -38,24 +36,34 @@ def goal_probability(
         NotFound: the metric has no model.
     """
     import numpy as np
-    from scipy.special import ndtr
+    from scipy.special import log_ndtr
 
     model = forward.model(goal.metric)
     mean, deviation = model.latent(units)
     spread = np.sqrt(deviation**2 + model.noise**2) if noise else deviation
     spread = np.maximum(spread, 1e-12)
     if isinstance(goal, Target):
-        low = latent_bound(model, goal.value - goal.half_width)
-        high = latent_bound(model, goal.value + goal.half_width)
-        return np.asarray(ndtr((high - mean) / spread) - ndtr((low - mean) / spread))
+        edges = (goal.value - goal.half_width, goal.value + goal.half_width)
+        low, high = ((latent_bound(model, edge) - mean) / spread for edge in edges)
+        return _log_interval(low, high)
     if isinstance(goal, AtMost | AtLeast):
-        bound = latent_bound(model, goal.bound)
-        below = isinstance(goal, AtMost)
+        bound, below = latent_bound(model, goal.bound), isinstance(goal, AtMost)
     else:
         assert bar is not None
-        bound = latent_bound(model, bar)
-        below = isinstance(goal, Minimize)
-    return np.asarray(ndtr((bound - mean) / spread) if below else ndtr((mean - bound) / spread))
+        bound, below = latent_bound(model, bar), isinstance(goal, Minimize)
+    return np.asarray(log_ndtr((bound - mean) / spread if below else (mean - bound) / spread))
+
+
+def _log_interval(low: "np.ndarray", high: "np.ndarray") -> "np.ndarray":
+    """Give ``log(Phi(high) - Phi(low))``; in the upper tail by symmetry, where both would round to one."""
+    import numpy as np
+    from scipy.special import log_ndtr
+
+    upper = low > 0
+    low, high = np.where(upper, -high, low), np.where(upper, -low, high)
+    outer, inner = log_ndtr(high), log_ndtr(low)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(np.isneginf(outer), -np.inf, outer + np.log(-np.expm1(inner - outer))))
 
 
 def limits_log_probability(forward: ForwardMap, objective: Objective, units: "np.ndarray") -> "np.ndarray":
@@ -65,7 +73,7 @@ def limits_log_probability(forward: ForwardMap, objective: Objective, units: "np
     total = np.zeros(len(units))
     for limit in objective.limits:
         if limit.metric in forward.models:
-            total += np.log(np.maximum(goal_probability(forward, limit, units, noise=False), TINY))
+            total += goal_log_probability(forward, limit, units, noise=False)
     return total
 
 

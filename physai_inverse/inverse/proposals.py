@@ -95,7 +95,9 @@ def propose(
             chosen.append(Proposed(unit, "start"))
             continue
         running = np.concatenate([pending, *(item.unit[None] for item in chosen)])
-        acquisition = Acquisition(forward.conditioned(running), objective, data.units[finite], stream)
+        acquisition = Acquisition(
+            forward.conditioned(running), objective, np.concatenate([data.units[finite], running]), stream
+        )
 
         def value(
             units: "np.ndarray", acquisition: Acquisition = acquisition, taken: "np.ndarray" = taken
@@ -146,6 +148,8 @@ def _seen(units: "np.ndarray", taken: "np.ndarray") -> "np.ndarray":
 
 def _unseen(space: Space, unit: "np.ndarray", taken: "np.ndarray", seed: int) -> "np.ndarray":
     """Give the point itself, or a random one where it was seen; a repeat only when a small space is used up."""
+    import numpy as np
+
     if not _seen(unit[None], taken)[0]:
         return unit
     points = sample_units(space, 256, seed=child(seed, "unseen"))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from physai_inverse.errors import NotFound
 from physai_inverse.forward import Dataset, ForwardMap, normal_quantile
-from physai_inverse.inverse.goals import goal_probability, limits_log_probability
+from physai_inverse.inverse.goals import goal_log_probability, limits_log_probability
 from physai_inverse.objective import Maximize, Objective, Target
 from physai_inverse.seeds import generator
 
@@ -58,7 +58,7 @@ def recommend(forward: ForwardMap, data: Dataset, objective: Objective, *, seed:
     log_met = limits_log_probability(forward, objective, points)
     for wish in objective.wishes:
         if isinstance(wish, Target):
-            log_met += np.log(np.maximum(goal_probability(forward, wish, points, noise=False), 1e-300))
+            log_met += goal_log_probability(forward, wish, points, noise=False)
     limits_only = limits_log_probability(forward, objective, points)
     feasible = limits_only >= np.log(0.5) * max(len(objective.limits), 1)
     if not objective.wishes or not feasible.any():

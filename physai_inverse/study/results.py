@@ -61,7 +61,11 @@ class PredictionTable(Mapping[str, Prediction]):
     forward: ForwardMap = field(repr=False)
 
     def __getitem__(self, metric: str) -> Prediction:
-        return self.predictions[self.forward.model(metric) and metric]
+        self.forward.model(metric)  # raises NotFound, which names the metrics that there are
+        return self.predictions[metric]
+
+    def __contains__(self, metric: object) -> bool:
+        return metric in self.predictions
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.predictions)
