@@ -4,7 +4,6 @@ A broken store is moved aside, never overwritten.
 """
 
 import os
-import sqlite3
 from pathlib import Path
 
 from physai_inverse.errors import InvalidInput, NotFound, StoreDamaged, StoreUnavailable
@@ -30,10 +29,8 @@ def write_backup(database: Database, path: Path) -> Path:
         if beside(target, suffix).exists():
             raise StoreUnavailable(f"`{path}` is in use as a store (`{target.name}{suffix}` is there).")
     with database.outside() as connection:
-        raw = connection.connection.dbapi_connection
-        assert isinstance(raw, sqlite3.Connection)
         try:
-            copy_file(raw, target)
+            copy_file(connection, target)
         except OSError as error:
             raise StoreUnavailable(f"`{target}` could not be written: {error.strerror}.") from error
     return target

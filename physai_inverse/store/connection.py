@@ -61,8 +61,12 @@ class Database:
             self._engine = self._make_engine()
         self._brought_up_to_date = read_only
         _open_databases.add(self)
-        with self.read():
-            pass
+        try:
+            with self.read():
+                pass
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def read_only(self) -> bool:
@@ -115,8 +119,8 @@ class Database:
                 return
             lock = self._memory if self.location.path is None else contextlib.nullcontext()
             with lock:
-                connection = self._mine()
                 try:
+                    connection = self._mine()
                     with connection.begin():
                         if begin is not None:
                             connection.exec_driver_sql(begin)

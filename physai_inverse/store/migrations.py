@@ -89,13 +89,13 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def copy_file(connection: sqlite3.Connection, target: Path) -> None:
+def copy_file(connection: Connection, target: Path) -> None:
     """Copy the store behind a connection to a new file, while others write: all of it or nothing."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
-        connection.execute("VACUUM INTO ?", (str(temporary),))
+        connection.exec_driver_sql("VACUUM INTO ?", (str(temporary),))
         _sync(temporary)  # not in WAL mode: a copy is one file, also while it is read
         temporary.chmod(0o644)
         temporary.replace(target)
@@ -111,9 +111,8 @@ def bring_up_to_date(connection: Connection, path: Path | None) -> None:
     if version >= len(STEPS):
         return
     if path is not None:
-        raw = connection.connection.dbapi_connection
-        assert isinstance(raw, sqlite3.Connection)
-        copy_file(raw, path.with_name(f"{path.name}.schema-{version}"))
+        copy_file(connection, path.with_name(f"{path.name}.schema-{version}"))
+        connection.rollback()  # ends what the copying began
     while version < len(STEPS):
         with connection.begin():
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -309,21 +309,21 @@ def test_bad_input_changes_nothing(store: Store) -> None:
     ask(store)
     version = store.version("s")
     bad: list[Callable[[], object]] = [
-        lambda: store.observe("s", 0, {"loss": "1"}),  # type: ignore[dict-item]  # wrong on purpose
+        lambda: store.observe("s", 0, {"loss": "1"}),
         lambda: store.observe("s", 0, {"loss": 1}, state=TrialState.RUNNING),
         lambda: store.observe("s", 0, {"loss": 1}, seconds=math.nan),
         lambda: store.observe("s", 0, {"loss": 1}, kind="odd"),
         lambda: store.observe("s", 0, {"loss": 1}, request=""),
-        lambda: store.observe("s", "0", {"loss": 1}),  # type: ignore[arg-type]  # wrong on purpose
+        lambda: store.observe("s", "0", {"loss": 1}),
         lambda: store.propose("s", [Proposal({"x": math.nan})], worker="w", lease_seconds=5),
-        lambda: store.propose("s", [Proposal({"x": None})], worker="w", lease_seconds=5),  # type: ignore[dict-item]
+        lambda: store.propose("s", [Proposal({"x": None})], worker="w", lease_seconds=5),
         lambda: store.propose("s", [Proposal({}, seed=2**63)], worker="w", lease_seconds=5),
         lambda: store.propose("s", [Proposal({}, note={"f": print})], worker="w", lease_seconds=5),
         lambda: store.propose("s", [Proposal({})], worker="", lease_seconds=5),
         lambda: store.propose("s", [Proposal({})], worker="w", lease_seconds=0),
         lambda: store.claim("s", -1, worker="w", lease_seconds=5),
         lambda: store.claim("s", 1, worker="w", lease_seconds=math.inf),
-        lambda: store.add_space("s", {1: 2}),  # type: ignore[dict-item]  # wrong on purpose
+        lambda: store.add_space("s", {1: 2}),
         lambda: store.create_study("t", space={}, objective={}, seed=0, settings={"max_attempts": 0}),
         lambda: store.create_study(" t", space={}, objective={}, seed=0),
     ]

@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 from physai_inverse.store import Store
-
-
-def without_fsync(path: Path) -> str:
-    return f"sqlite:///{path}?synchronous=NORMAL"
+from tests.faults.workers import without_fsync
 
 
 @pytest.fixture

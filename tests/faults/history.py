@@ -1,13 +1,14 @@
 """The history checker: what workers say they did, held against what the store says.
 
-Each worker appends a line before and after each call to a file of its own. What was acknowledged must be there with
-the same bits; what was not acknowledged may have happened or not. The rules stand in `broken_rules`.
+Each worker appends a line before and after each call to a file of its own. What was acknowledged must be there
+with the same bits; what was not acknowledged may have happened or not. The rules stand in `broken_rules`.
 """
 
 import json
 import os
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from physai_inverse.observations import TrialState
@@ -64,6 +65,11 @@ def broken_rules(store: Store, study: str, said: dict[str, list[Line]], lease_se
         kept = trials[number] if number < len(trials) else None
         if kept is None or kept.state is not TrialState.DONE or kept.metrics.get("loss") != value:
             broken.append(f"what was told of trial {number} is lost")
+    late = {(seen.number, seen.metrics.get("loss")) for seen in store.late_observations(study)}
+    late |= {(trial.number, trial.metrics.get("loss")) for trial in trials}
+    for line in (line for lines in said.values() for line in lines if line.what == "told" and line.late):
+        if (line.number, line.value) not in late:
+            broken.append(f"the late result of trial {line.number} is lost")
     return broken + _early_offers(said, lease_seconds)
 
 
@@ -82,7 +88,7 @@ def _early_offers(said: dict[str, list[Line]], lease_seconds: float) -> list[str
         offers.sort()
         if len({attempt for attempt, _, _ in offers}) < len(offers):
             broken.append(f"an attempt of trial {number} was given to two workers")
-        for (_, asking, _), (_, _, asked) in zip(offers, offers[1:], strict=False):
+        for (_, asking, _), (_, _, asked) in pairwise(offers):
             if asked < asking + lease_seconds:
                 broken.append(f"trial {number} was given away {asked - asking:.3f} s after it was asked for")
     return broken

@@ -2,6 +2,7 @@
 
 import random
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_killed_workers_lose_nothing(
     stop = tmp_path / "stop"
     names = iter(range(10_000))
 
-    def hire() -> workers.ForkServerProcess:
+    def hire() -> ForkServerProcess:
         name = next(names)
         log = str(tmp_path / f"worker-{name}.log")
         return workers.start(workers.work, url, log, name, lease, str(stop))

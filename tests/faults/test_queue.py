@@ -8,7 +8,7 @@ import pytest
 
 from physai_inverse.store import Proposal, Store
 from tests.faults import history, workers
-from tests.faults.conftest import without_fsync
+from tests.faults.workers import without_fsync
 from tests.store.places import postgres
 
 

@@ -14,9 +14,13 @@ from physai_inverse.store import Proposal, Store
 from tests.faults.history import Log
 
 
+def without_fsync(path: Path) -> str:
+    return f"sqlite:///{path}?synchronous=NORMAL"
+
+
 def context() -> ForkServerContext:
     chosen = multiprocessing.get_context("forkserver")
-    chosen.set_forkserver_preload(["tests.faults.workers", "sqlalchemy.dialects.sqlite"])
+    chosen.set_forkserver_preload(["pytest", "tests.faults.steps", "sqlalchemy.dialects.sqlite"])
     return chosen
 
 
