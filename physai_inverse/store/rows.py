@@ -27,6 +27,7 @@ STUDY = select(tables.study).where(tables.study.c.name == bindparam("name"))
 STUDY_LOCKED = STUDY.with_for_update()  # SQLite has one writer at a time and ignores this
 NAMES = select(tables.study.c.name).order_by(tables.study.c.id)
 LAST_STUDY = select(func.max(tables.study.c.id))
+LAST_SPACE = select(func.max(tables.space.c.study))
 SPACES = select(tables.space).where(tables.space.c.study == bindparam("study")).order_by(tables.space.c.version)
 TRIAL = select(tables.trial).where(
     and_(tables.trial.c.study == bindparam("study"), tables.trial.c.number == bindparam("number"))
@@ -137,8 +138,15 @@ def study_row(connection: Connection, name: object, *, locked: bool = False) -> 
 
 
 def study_names(connection: Connection) -> tuple[str, ...]:
-    """Name every study, the oldest first."""
-    return tuple(connection.execute(NAMES).scalars())
+    """Name every study, the oldest first.
+
+    Raises:
+        StoreDamaged: there is a space of a study that is not there, which no verb leaves behind.
+    """
+    names = tuple(connection.execute(NAMES).scalars())
+    if int(connection.execute(LAST_SPACE).scalar() or 0) != len(names):
+        raise StoreDamaged(f"it has {len(names)} studies and spaces of another number of them")
+    return names
 
 
 def next_study_id(connection: Connection) -> int:

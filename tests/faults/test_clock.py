@@ -1,4 +1,4 @@
-"""R10: a wall clock that jumps ends no lease early and keeps none longer; a restart of the machine ends them all."""
+"""R10: a jump of the wall clock ends no lease early and keeps none longer; a restart ends them all."""
 
 import time
 from pathlib import Path

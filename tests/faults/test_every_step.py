@@ -1,4 +1,4 @@
-"""R5: an error, or the death of the process, at each SQL statement of each verb leaves the state before or after."""
+"""R5: an error, or the death of the process, at any SQL statement of a verb leaves the state before or after."""
 
 import shutil
 import signal
