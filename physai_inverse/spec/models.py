@@ -1,0 +1,186 @@
+"""The shape of a study file: what its JSON Schema and its errors are made from.
+
+Types are strict: a text is no number and a boolean is none, so that `"0.1"` and `yes` are asked about rather than
+guessed at. Ranges, conditions and expressions are checked by the space and the objective themselves.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+
+JSONSchema: TypeAlias = dict[str, Any]
+
+
+def _whole(value: object) -> object:
+    """Take 1e3 as the whole number that it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Scalar: TypeAlias = bool | int | Number | str
+When = Annotated[
+    str | dict[str, Scalar | list[Scalar]] | None,
+    Field(
+        description="When the parameter is active: parent to the values that allow it, or an expression such as "
+        '"depth >= 2".',
+        examples=[{"optimizer": ["sgd"]}, "depth >= 2"],
+    ),
+]
+Texts: TypeAlias = str | list[str]
+
+
+class Model(BaseModel):
+    """Strict, closed and frozen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class FloatModel(Model):
+    """A real number in [low, high]."""
+
+    type: Literal["float"]
+    low: Number = Field(description="The smallest value.")
+    high: Number = Field(description="The largest value, above `low`.")
+    log: bool = Field(False, description="Whether ratios count rather than differences; needs low > 0.")
+    when: When = None
+    default: Number | None = Field(None, description="Where to start; what trials before this parameter had.")
+
+
+class IntegerModel(Model):
+    """A whole number in [low, high]."""
+
+    type: Literal["integer"]
+    low: Whole = Field(description="The smallest value.")
+    high: Whole = Field(description="The largest value, above `low`.")
+    log: bool = Field(False, description="Whether ratios count rather than differences; needs low > 0.")
+    when: When = None
+    default: Whole | None = Field(None, description="Where to start; what trials before this parameter had.")
+
+
+class OrdinalModel(Model):
+    """One of several ordered levels."""
+
+    type: Literal["ordinal"]
+    levels: list[Scalar] = Field(description="At least two different values, in their order.")
+    when: When = None
+    default: Scalar | None = Field(None, description="Where to start; what trials before this parameter had.")
+
+
+class ChoiceModel(Model):
+    """One of several values without an order."""
+
+    type: Literal["choice"]
+    values: list[Scalar] = Field(description="At least two different values.")
+    when: When = None
+    default: Scalar | None = Field(None, description="Where to start; what trials before this parameter had.")
+
+
+class BooleanModel(Model):
+    """True or false."""
+
+    type: Literal["boolean"]
+    when: When = None
+    default: bool | None = Field(None, description="Where to start; what trials before this parameter had.")
+
+
+class ConstantModel(Model):
+    """A value that every configuration has and that is never varied."""
+
+    type: Literal["constant"]
+    value: Scalar
+    when: When = None
+
+
+ParameterModel = Annotated[
+    FloatModel | IntegerModel | OrdinalModel | ChoiceModel | BooleanModel | ConstantModel,
+    Field(discriminator="type"),
+]
+
+
+class ObjectiveModel(Model):
+    """What is wanted, over any recorded metrics."""
+
+    minimize: Texts = Field([], description="A metric, or several.", examples=["val_loss"])
+    maximize: Texts = Field([], description="A metric, or several.", examples=["accuracy"])
+    target: Texts = Field([], description="A value to hit, with its tolerance.", examples=["rank = 20 +- 1"])
+    where: Texts = Field([], description="Limits that must be met.", examples=[["parameters <= 1e5"]])
+
+
+class TaskModel(Model):
+    """A built-in training; `physai-inverse tasks` lists them."""
+
+    task: str = Field(description="Its name.", examples=["digits"])
+    settings: dict[str, bool | int | Number | str | list[str]] = Field(
+        default_factory=dict, description="Fixed settings that differ from their defaults."
+    )
+
+
+class CommandModel(Model):
+    """A program that is run once a training; no shell is involved."""
+
+    command: str | list[str] = Field(
+        description="The command, with {parameter}, {seed}, {config} and {out}; arguments in [square brackets] "
+        "are left out where their parameter is inactive. It runs in the folder of the study file.",
+        examples=["python train.py --lr {lr} [--momentum {momentum}] --seed {seed}"],
+    )
+    metrics: str = Field(
+        "stdout", description='Where the metrics are: "stdout" (JSON lines), or a path such as {out}/metrics.json.'
+    )
+    environment: dict[str, str] = Field(default_factory=dict, description="Variables to add.")
+
+
+class FunctionModel(Model):
+    """A Python function `f(config)` or `f(config, seed)` that gives a mapping of metrics."""
+
+    function: str = Field(
+        description='"package.module:name" or "file.py:name", looked for from the folder of the study file.',
+        examples=["train.py:train"],
+    )
+
+
+def _kind_of_trainer(value: object) -> str | None:
+    keys = value if isinstance(value, dict) else type(value).model_fields if isinstance(value, Model) else ()
+    return next((key for key in ("task", "command", "function") if key in keys), None)
+
+
+TrainerModel = Annotated[
+    Annotated[TaskModel, Tag("task")]
+    | Annotated[CommandModel, Tag("command")]
+    | Annotated[FunctionModel, Tag("function")],
+    Discriminator(_kind_of_trainer),
+]
+
+
+class StudyModel(Model):
+    """A study: what may be configured, what is wanted, and what turns a configuration into metrics."""
+
+    name: str | None = Field(None, description="The study's name in its database; the file's name by default.")
+    space: dict[str, ParameterModel] = Field(description="Parameter name to parameter.")
+    constraints: Annotated[
+        list[str], Field(description="What must hold between parameters.", examples=[["width * depth <= 2048"]])
+    ] = []
+    objective: ObjectiveModel
+    metrics: Annotated[dict[str, str], Field(description="Metric name to its meaning and unit, for people.")] = {}
+    trainer: TrainerModel | None = Field(
+        None, description="What trains; may be left out where trainings are run elsewhere and only observed."
+    )
+    budget: Annotated[Whole, Field(ge=1, description="How many trainings `run` makes.")] = 40
+    workers: Annotated[Whole, Field(ge=1, description="How many trainings run at a time.")] = 1
+    timeout: Annotated[Number, Field(gt=0)] | None = Field(None, description="Seconds a training may take.")
+    seed: Annotated[
+        Whole,
+        Field(ge=0, lt=2**63, description="Makes proposals and trainings repeatable."),
+        WithJsonSchema({"type": "integer", "minimum": 0, "default": 0}),
+    ] = 0
+    store: str | None = Field(
+        None,
+        description="The database: a path relative to the study file, or a URL; <study file>.db by default.",
+    )
+    baseline: Literal["random"] | None = Field(
+        None, description="`random`: `run` gives random search the same number of trainings."
+    )
+    confirm: Annotated[
+        Whole,
+        Field(ge=0, description="Fresh trainings of each pick at the end of `run`."),
+    ] = 0

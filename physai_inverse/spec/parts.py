@@ -1,0 +1,186 @@
+"""Space, objective and trainer of a study file, with every refusal of their constructors put to its line."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.objective import Objective
+from physai_inverse.observations import Config, Scalar, Trainer
+from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
+from physai_inverse.spec.document import Document, Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from physai_inverse.trainers import Task
+
+KINDS: dict[str, Callable[..., Parameter]] = {
+    "float": Float,
+    "integer": Integer,
+    "ordinal": Ordinal,
+    "choice": Choice,
+    "boolean": Boolean,
+    "constant": Constant,
+}
+GOALS = ("minimize", "maximize", "target", "where")
+QUOTED = re.compile(r"[`']([^`']+)[`']")
+
+
+@dataclass
+class Parts:
+    """The parts of one file as far as they could be built, and the problems met on the way.
+
+    Args:
+        document: the file.
+        problems: lines that name the place.
+    """
+
+    document: Document
+    problems: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def refused_at(self, keys: Keys) -> "Iterator[None]":
+        """Note what is refused in this block as a problem there, or at the key in it that the message names."""
+        try:
+            yield
+        except InvalidInput as error:
+            text = str(error)
+            first = QUOTED.match(text)
+            inner = (*keys, first[1]) if first else keys
+            self.problems.append(self.document.line(inner if inner in self.document.values else keys, text))
+
+    def space(self, bodies: Mapping[str, Mapping[str, Any]], constraints: Iterable[str]) -> Space | None:
+        """Build the space; None where it has problems."""
+        before = len(self.problems)
+        parameters: dict[str, Parameter] = {}
+        for name, body in bodies.items():
+            arguments = dict(body)
+            with self.refused_at(("space", name)):
+                parameters[name] = KINDS[arguments.pop("type")](**arguments)
+        if len(self.problems) > before:
+            return None
+        try:
+            space = Space(parameters)
+        except InvalidInput as error:
+            self.problems.append(self.document.line(self._where(str(error), parameters), str(error)))
+            return None
+        listed = list(constraints)
+        for index, text in enumerate(listed):
+            with self.refused_at(("constraints", index)):
+                Space(parameters, constraints=[text])
+        return Space(parameters, constraints=listed) if len(self.problems) == before else space
+
+    def _where(self, text: str, parameters: Mapping[str, Parameter]) -> Keys:
+        """Find the parameter that a refusal of the space speaks of."""
+        for name in QUOTED.findall(text):
+            if name in parameters:
+                keys: Keys = ("space", name, "when")
+                return keys if keys in self.document.values else keys[:2]
+        return ("space",)
+
+    def objective(self, plain: Mapping[str, str | list[str]]) -> Objective | None:
+        """Build the objective; None where it has problems."""
+        before = len(self.problems)
+        for key in GOALS:
+            given = plain.get(key, [])
+            for index, text in enumerate([given] if isinstance(given, str) else given):
+                with self.refused_at(("objective", key) if isinstance(given, str) else ("objective", key, index)):
+                    Objective.from_plain({key: text})
+        if len(self.problems) > before:
+            return None
+        with self.refused_at(("objective",)):
+            return Objective.from_plain(plain)
+        return None
+
+    def trainer(
+        self, plain: Mapping[str, Any], folder: Path, space: Space | None, timeout: float | None
+    ) -> Trainer | None:
+        """Build the trainer and hold its placeholders or knobs against the space; None where it has problems."""
+        from physai_inverse.trainers import CommandTrainer, FunctionTrainer
+
+        before = len(self.problems)
+        made: Trainer | None = None
+        if "task" in plain:
+            made = self._task(plain, space)
+        elif "command" in plain:
+            with self.refused_at(("trainer",)):
+                command = CommandTrainer(
+                    command=plain["command"],
+                    timeout=timeout,
+                    metrics=plain.get("metrics", "stdout"),
+                    environment=plain.get("environment", {}),
+                    folder=str(folder),
+                )
+                made = command
+                if space is not None:
+                    conditional = [name for name, item in space.parameters.items() if item.when is not None]
+                    command.check(list(space.parameters), conditional)
+        else:
+            target = str(plain["function"])
+            made = FunctionTrainer(target, str(folder))
+            if target.rpartition(":")[1:] in (("", target), (":", "")) or target.startswith(":"):
+                text = f'expected "package.module:name" or "file.py:name", got {target!r}.'
+                self.problems.append(self.document.line(("trainer", "function"), text))
+        return made if len(self.problems) == before else None
+
+    def _task(self, plain: Mapping[str, Any], space: Space | None) -> Trainer | None:
+        from physai_inverse.trainers import describe, load_task
+
+        task: Task | None = None
+        with self.refused_at(("trainer", "task")):
+            task = describe(plain["task"])
+        if task is None:
+            return None
+        made: Trainer | None = None
+        with self.refused_at(("trainer", "settings")):
+            made = load_task(plain["task"], plain.get("settings", {}))
+        for name, parameter in (space.parameters if space is not None else {}).items():
+            if name not in task.knobs:
+                text = f"the task `{task.name}` has no such parameter.{_close(name, task.knobs)} It has "
+                self.problems.append(
+                    self.document.line(("space", name), f"{text}{', '.join(task.knobs)}.", at_key=True)
+                )
+            else:
+                with self.refused_at(("space", name)):
+                    _check_knob(name, parameter, task)
+        return made
+
+    def known_metrics(self, plain: Mapping[str, Any], objective: Objective | None) -> None:
+        """Hold the objective against the metrics that a built-in task gives."""
+        from physai_inverse.trainers import describe, task_names
+
+        if objective is None or plain.get("task") not in task_names():
+            return
+        given = describe(plain["task"]).metrics
+        for name in objective.metrics:
+            if name not in given:
+                text = f"the task `{plain['task']}` gives no metric `{name}`.{_close(name, given)} It gives "
+                self.problems.append(self.document.line(("objective",), f"{text}{', '.join(given)}."))
+
+
+def _check_knob(name: str, parameter: Parameter, task: "Task") -> None:
+    """Ask the task about the values at the ends of a parameter.
+
+    Raises:
+        InvalidInput: the task cannot train with one of them.
+    """
+    from physai_inverse.trainers.tasks.knobs import complete
+
+    values: tuple[Scalar, ...]
+    if isinstance(parameter, Float | Integer):
+        values = (parameter.low, parameter.high)
+    else:
+        values = (parameter.value,) if isinstance(parameter, Constant) else parameter.options
+    for value in values:
+        config: Config = {name: value}
+        complete(config, task.knobs)
+
+
+def _close(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""
