@@ -1,8 +1,11 @@
 """What a training at a point is worth: expected improvement in log form, times what may go wrong.
 
 ```
-log a(x) = log EI(x) + sum over limits log P(limit met at x) + log P(training succeeds at x)
+log a(x) = log EI(x) + sum over limits log P(limit met at x) + c log P(training succeeds at x)
 ```
+
+`c` is the caution: one while trainings succeed, more the more of the latest failed, since then the promise of
+the map beyond the border, or its picture of the border, has been wrong.
 
 The incumbent is the best *predicted* value among the trainings that were run, not the best measured one, so that
 a lucky run does not stand in the way. While no training meets the limits, the first term is left out: feasibility
@@ -110,19 +113,21 @@ class Acquisition:
         evaluated: ``[n, d]`` points whose training ended with metrics, and those that are running: what the map
             expects of them counts as reached, so that a batch does not gather around one promise.
         seed: the stream of weights, for several wishes.
+        caution: the weight of the log probability of success, at least one.
     """
 
     forward: ForwardMap
     objective: Objective
     evaluated: "np.ndarray"
     seed: int
+    caution: float = 1.0
 
     def __call__(self, units: "np.ndarray") -> "np.ndarray":
         """Give log values ``[n]`` at snapped points ``[n, d]``."""
         import numpy as np
 
         value = limits_log_probability(self.forward, self.objective, units)
-        value = value + np.log(np.maximum(self.forward.success_probability(units), TINY))
+        value = value + self.caution * np.log(np.maximum(self.forward.success_probability(units), TINY))
         wishes = [wish for wish in self.objective.wishes if wish.metric in self.forward.models]
         if not wishes or not self._feasible.any():
             return np.asarray(value)

@@ -20,6 +20,9 @@ from physai_inverse.space.sampling import sample_units
 if TYPE_CHECKING:
     import numpy as np
 
+NUM_LATEST, MOST_CAUTION = 10, 8.0
+"""How many of the latest trainings set the caution, and what it grows by when all of them failed."""
+
 NUM_STARTS = 8
 """Best known points from which the search starts as well."""
 
@@ -96,7 +99,11 @@ def propose(
             continue
         running = np.concatenate([pending, *(item.unit[None] for item in chosen)])
         acquisition = Acquisition(
-            forward.conditioned(running), objective, np.concatenate([data.units[finite], running]), stream
+            forward.conditioned(running),
+            objective,
+            np.concatenate([data.units[finite], running]),
+            stream,
+            caution=_caution(data),
         )
 
         def value(
@@ -111,6 +118,11 @@ def propose(
         else:
             chosen.append(Proposed(_unseen(space, points[0], taken, stream), "start"))
     return chosen
+
+
+def _caution(data: Dataset) -> float:
+    latest = data.failed[-NUM_LATEST:]
+    return 1.0 + MOST_CAUTION * float(latest.mean()) if len(latest) else 1.0
 
 
 def _finite_rows(data: Dataset, objective: Objective) -> "np.ndarray":

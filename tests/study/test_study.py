@@ -148,14 +148,12 @@ def test_failing_regions_are_avoided() -> None:
     failed = 0
     for step in range(30):
         [trial] = study_.suggest(1)
-        if float(trial.config["lr"]) > 0.1:
+        if float(trial.config["lr"]) > 0.1:  # a third of the space, half a decade beyond the best
             study_.fail(trial, "diverged")
             failed += step >= 10
         else:
-            study_.observe(
-                trial, {"val_loss": -math.log10(float(trial.config["lr"]))}
-            )  # better and better to the cliff
-    assert failed <= 8
+            study_.observe(trial, {"val_loss": (math.log10(float(trial.config["lr"])) + 1.5) ** 2})
+    assert failed <= 2
 
 
 def test_curves_measurements_and_costs_come_back() -> None:
@@ -209,7 +207,6 @@ def test_queued_configurations_are_handed_out_first_and_once() -> None:
 
 def test_predictions_are_in_the_metrics_own_units_for_every_metric() -> None:
     study_ = study()
-    rng = np.random.default_rng(0)
     for trial in study_.suggest(30):
         study_.observe(
             trial, {"val_loss": math.exp(3 * loss(trial.config)), "size": 1e6 * float(trial.config["width"])}
@@ -224,7 +221,6 @@ def test_predictions_are_in_the_metrics_own_units_for_every_metric() -> None:
     scores = table.scores()["size"]
     assert scores.rows == 30
     assert scores.r2 > 0.8
-    assert rng is not None
 
 
 def test_an_unreachable_query_is_said_to_be_so() -> None:
@@ -354,7 +350,7 @@ def test_a_finished_trial_never_changes() -> None:
         lambda: study_.observe(trial.id, {"val_loss": 0.1}),
         lambda: study_.fail(trial, "too late"),
     ):
-        with pytest.raises(Conflict, match="trial 0 is already done"):
+        with pytest.raises(Conflict, match="Trial 0 .* is already done"):
             attempt()
     assert study_.trial(0).metrics == {"val_loss": 0.3}
 
