@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def python(code: str, *arguments: str, **options: object) -> CommandTrainer:
     """Give a trainer that runs Python code; braces in the code are no placeholders."""
     escaped = code.replace("{", "{{").replace("}", "}}")
-    return CommandTrainer([sys.executable, "-c", escaped, *arguments], **options)  # type: ignore[arg-type]
+    return CommandTrainer([sys.executable, "-c", escaped, *arguments], **options)
 
 
 def failure(trainer: CommandTrainer) -> TrialFailed:

@@ -119,9 +119,7 @@ def test_observables_can_be_chosen(name: str) -> None:
         ({"weight_decay": math.nan}, "`weight_decay` must be a finite number"),
     ],
 )
-def test_a_configuration_that_cannot_be_meant_is_refused(
-    name: str, config: dict[str, object], message: str
-) -> None:
+def test_a_bad_configuration_is_refused(name: str, config: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         trainer(name)(config, 0)
 
@@ -254,7 +252,7 @@ def test_the_network_is_that_of_torch() -> None:
     views = network.layout.views(w)
     layers: list[torch.nn.Module] = []
     for index, (inputs, outputs) in enumerate([(5, 7), (7, 7), (7, 3)]):
-        linear = torch.nn.utils.skip_init(torch.nn.Linear, inputs, outputs)
+        linear = torch.nn.Linear(inputs, outputs)
         linear.load_state_dict({"weight": views[f"weight{index}"], "bias": views[f"bias{index}"]})
         layers += [linear, torch.nn.GELU()]
     X = torch.randn(11, 5, generator=torch.Generator().manual_seed(0))

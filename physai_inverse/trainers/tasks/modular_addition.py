@@ -41,7 +41,7 @@ KNOBS: dict[str, Knob] = {
     "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True, "default": 0.01},
     "weight_decay": {"type": "float", "low": 0.03, "high": 8.0, "log": True, "default": 1.0},
     "train_share": {"type": "float", "low": 0.2, "high": 0.8, "below": 1, "default": 0.5},
-    "width": {"type": "integer", "low": 32, "high": 512, "log": True, "default": 128},
+    "width": {"type": "integer", "low": 32, "high": 256, "log": True, "default": 128},
     "init_scale": {"type": "float", "low": 0.3, "high": 4.0, "log": True, "default": 1.0},
 }
 SETTINGS: dict[str, Setting] = {
@@ -73,8 +73,8 @@ METRICS: dict[str, str] = {
     "test_loss_curve": "test loss over steps, in nats",
     "train_accuracy_curve": "training accuracy over steps, in [0, 1]",
     "test_accuracy_curve": "test accuracy over steps, in [0, 1]",
-    "steps_to_train_90": "first logged step with a training accuracy of at least the threshold; censored at the budget",
-    "steps_to_test_90": "first logged step with a test accuracy of at least the threshold; censored at the budget",
+    "steps_to_train_90": "first logged step with the training accuracy at the threshold; censored at the budget",
+    "steps_to_test_90": "first logged step with the test accuracy at the threshold; censored at the budget",
     "grokking_delay": "steps_to_test_90 - steps_to_train_90; censored with it; absent without a training time",
     "parameters": "number of trained parameters",
     "seconds": "wall time of the training with its observables, in seconds",
