@@ -92,7 +92,7 @@ class Dataset:
             columns[name] = Column(values, errors, censored)
         return cls(
             space=space,
-            units=space.snap(space.encode([space.complete(observation.config) for observation in kept])),
+            units=space.snap(space.encode_checked([space.complete(observation.config) for observation in kept])),
             columns=columns,
             failed=np.array([observation.state.bad for observation in kept], dtype=bool),
             numbers=tuple(observation.number for observation in kept),

@@ -231,11 +231,14 @@ class Space:
         Raises:
             InvalidInput: a configuration does not fit the space.
         """
-        import numpy as np
-
         if isinstance(configs, Mapping):
             return cast("np.ndarray", self.encode([configs])[0])
-        checked = [self.check(config, constraints=False) for config in configs]
+        return self.encode_checked([self.check(config, constraints=False) for config in configs])
+
+    def encode_checked(self, checked: "Sequence[Mapping[str, Scalar]]") -> "np.ndarray":
+        """Map configurations as `check` or `complete` gave them to ``[n, d]``."""
+        import numpy as np
+
         units = np.tile(self.rest, (len(checked), 1))
         for column, (name, parameter) in enumerate(zip(self.names, self.free, strict=True)):
             rows = [row for row, config in enumerate(checked) if name in config]
