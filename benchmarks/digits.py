@@ -30,8 +30,8 @@ Method: TypeAlias = Callable[[int, int, int], tuple[Mapping[str, Any], float]]
 
 def train_all(executor: LocalProcesses, trainer: Any, jobs: list[tuple[Mapping[str, Any], int]]) -> list[float]:
     """Train configurations with seeds; give the validation losses, infinite where a training failed."""
-    for key, (config, seed) in enumerate(jobs):
-        executor.submit(key, trainer, dict(config), seed)
+    for number, (config, seed) in enumerate(jobs):
+        executor.submit(number, trainer, dict(config), seed)
     values: dict[int, float] = {}
     while len(values) < len(jobs):
         for key in executor.poll(0.2):
@@ -55,8 +55,8 @@ def random_search(seed: int, trainings: int, workers: int) -> tuple[Mapping[str,
 
 def _study(method: str, seed: int, trainings: int, workers: int) -> tuple[Mapping[str, Any], float]:
     spec = load_spec(ROOT / "configs" / "digits.yaml")
-    study = Study(spec.build_space(), spec.build_objective(), seed=seed, method=method)
-    run(study, spec.build_trainer(), trainings, workers=workers)
+    study = Study(spec.space, spec.objective, seed=seed, method=method)
+    run(study, spec.require_trainer(), trainings, workers=workers)
     best = best_measured(study, study.trials)
     assert best is not None
     config = best[0].config if method == "random" else study.recommend().config
@@ -72,7 +72,7 @@ def optuna_default(seed: int, trainings: int, workers: int) -> tuple[Mapping[str
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     spec = load_spec(ROOT / "configs" / "digits.yaml")
-    space, trainer = spec.build_space(), spec.build_trainer()
+    space, trainer = spec.space, spec.require_trainer()
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
     configs: dict[int, dict[str, Any]] = {}
     with LocalProcesses(1) as executor:
@@ -120,7 +120,7 @@ def main() -> None:
     if options.optuna:
         methods["optuna"] = optuna_default
     rows = []
-    trainer = load_spec(ROOT / "configs" / "digits.yaml").build_trainer()
+    trainer = load_spec(ROOT / "configs" / "digits.yaml").require_trainer()
     with LocalProcesses(options.workers) as executor:
         for seed in range(options.seeds):
             row: dict[str, Any] = {"seed": seed}

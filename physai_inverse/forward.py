@@ -19,6 +19,9 @@ from physai_inverse.space import Space
 if TYPE_CHECKING:
     import numpy as np
 
+CURVE_SUFFIX = "_curve"
+"""`loss_curve` beside `loss`: the way to it; only `loss` is predicted."""
+
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of a prediction: the median, and the ends of the 50 % and 90 % intervals."""
 
@@ -77,7 +80,10 @@ class Dataset:
 
         kept = [observation for observation in observations if observation.kind != "preempted"]
         columns = {}
-        for name in metric_names(kept):
+        names = metric_names(kept)
+        for name in names:
+            if name.endswith(CURVE_SUFFIX) and name.removesuffix(CURVE_SUFFIX) in names:
+                continue  # its last value is a metric of its own
             values, errors = np.full(len(kept), np.nan), np.zeros(len(kept))
             censored = np.zeros(len(kept), dtype=np.int8)
             for row, observation in enumerate(kept):

@@ -6,15 +6,19 @@ then trained anew with fresh seeds, so that neither is judged by the run that ma
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from physai_inverse.observations import Scalar, Trainer
 from physai_inverse.store import Trial
 from physai_inverse.study.results import Recommendation
-from physai_inverse.study.run import OnProgress, best_measured, run
+from physai_inverse.study.run import OnProgress, best_measured, make_executor, run
 from physai_inverse.study.study import Study
 
 BASELINE_SUFFIX = "-random"
 FRESH_SUFFIX = "-fresh"
+
+Pick: TypeAlias = tuple[int, Mapping[str, Scalar], float]
+"""Number of the trial, its configuration, and the value of the first wish that it was picked on."""
 
 
 @dataclass(frozen=True)
@@ -97,36 +101,41 @@ def run_campaign(
     def progress(part: str) -> OnProgress | None:
         return None if on_progress is None else on_progress(part)
 
-    run(study, trainer, budget, workers=workers, timeout=timeout, on_progress=progress("study"))
-    recommendation = study.recommend()
-    metric = study.objective.metrics[0]
-    picks: dict[str, tuple[int, Mapping[str, Scalar], float]] = {
-        "ours": (recommendation.number, recommendation.config, recommendation.predictions[metric].median)
-    }
-    if baseline:
-        twin = baseline_study(study)
-        run(twin, trainer, budget, workers=workers, timeout=timeout, on_progress=progress("random search"))
-        found = best_measured(twin, twin.trials)
-        if found is not None:
-            trial: Trial = found[0]
-            picks["baseline"] = (trial.number, trial.config, found[1])
-    fresh: dict[str, Confirmation] = {}
-    if confirm:
-        fresh = _confirm(study, trainer, picks, confirm, workers, timeout, progress("fresh seeds"))
+    with make_executor(workers) as executor:
+
+        def train(part: Study, trainings: int, name: str) -> None:
+            run(
+                part,
+                trainer,
+                trainings,
+                workers=workers,
+                timeout=timeout,
+                on_progress=progress(name),
+                executor=executor,
+            )
+
+        train(study, budget, "study")
+        recommendation = study.recommend()
+        metric = study.objective.metrics[0]
+        picks: dict[str, Pick] = {
+            "ours": (recommendation.number, recommendation.config, recommendation.predictions[metric].median)
+        }
+        if baseline:
+            twin = baseline_study(study)
+            train(twin, budget, "random search")
+            found = best_measured(twin, twin.trials)
+            if found is not None:
+                picks["baseline"] = (found[0].number, found[0].config, found[1])
+        fresh: dict[str, Confirmation] = {}
+        if confirm:
+            queue = _queue_fresh(study, picks, confirm)
+            train(queue, len(queue.trials), "fresh seeds")
+            fresh = _confirmations(queue, picks, metric)
     return Campaign(recommendation, fresh.get("ours"), fresh.get("baseline"), metric)
 
 
-def _confirm(
-    study: Study,
-    trainer: Trainer,
-    picks: Mapping[str, tuple[int, Mapping[str, Scalar], float]],
-    repeats: int,
-    workers: int,
-    timeout: float | None,
-    on_progress: OnProgress | None,
-) -> dict[str, Confirmation]:
-    """Train each pick with fresh seeds, in a study of its own, so that none of it flows back into the choice."""
-    metric = study.objective.metrics[0]
+def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study:
+    """Queue fresh trainings of each pick in a study of their own, so that none flows back into the choice."""
     fresh = Study(
         study.space,
         study.objective,
@@ -135,20 +144,25 @@ def _confirm(
         seed=study.seed,
         method="random",
     )
-
-    def trainings(config: Mapping[str, Scalar]) -> list[Trial]:
-        return [trial for trial in fresh.trials if study.space.same(trial.config, config)]
-
     # One pick after the other, each as often as it lacks trainings; two equal picks share theirs.
     for _, config, _ in picks.values():
-        fresh.enqueue([config] * (repeats - len(trainings(config))))
-    run(fresh, trainer, len(fresh.trials), workers=workers, timeout=timeout, on_progress=on_progress)
+        fresh.enqueue([config] * (repeats - len(_trainings(fresh, config))))
+    return fresh
+
+
+def _confirmations(fresh: Study, picks: Mapping[str, Pick], metric: str) -> dict[str, Confirmation]:
     return {
         name: Confirmation(
             config=dict(config),
             number=number,
             chosen_on=chosen_on,
-            values=tuple(float(trial.metrics[metric]) for trial in trainings(config) if metric in trial.metrics),
+            values=tuple(
+                float(trial.metrics[metric]) for trial in _trainings(fresh, config) if metric in trial.metrics
+            ),
         )
         for name, (number, config, chosen_on) in picks.items()
     }
+
+
+def _trainings(fresh: Study, config: Mapping[str, Scalar]) -> list[Trial]:
+    return [trial for trial in fresh.trials if fresh.space.same(trial.config, config)]

@@ -56,6 +56,7 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
+Executor: TypeAlias = InProcess | LocalProcesses
 
 
 def run(
@@ -67,6 +68,7 @@ def run(
     timeout: float | None = None,
     lease_seconds: float = RUN_LEASE_SECONDS,
     on_progress: OnProgress | None = None,
+    executor: Executor | None = None,
 ) -> Progress:
     """Train until `budget` trials of the study have ended, counting those of earlier runs.
 
@@ -78,6 +80,8 @@ def run(
         timeout: seconds after which a training is stopped and recorded as failed (only in processes).
         lease_seconds: how long the work of a lost process waits before another takes it.
         on_progress: called after every end and a few times a second between.
+        executor: where trainings run, with `workers` at a time; it stays open. Made and closed here where it is
+            left out.
 
     Returns:
         Where the run stands at its end.
@@ -91,7 +95,24 @@ def run(
         raise InvalidInput(f"`budget` must be a whole number of at least 1, not {budget!r}.")
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InvalidInput(f"`workers` must be a whole number of at least 1, not {workers!r}.")
-    return _Loop(study, as_trainer(trainer), budget, workers, timeout, lease_seconds, on_progress).run()
+    if executor is None:
+        with make_executor(workers) as own:
+            return run(
+                study,
+                trainer,
+                budget,
+                workers=workers,
+                timeout=timeout,
+                lease_seconds=lease_seconds,
+                on_progress=on_progress,
+                executor=own,
+            )
+    return _Loop(study, as_trainer(trainer), budget, workers, timeout, lease_seconds, on_progress, executor).run()
+
+
+def make_executor(workers: int) -> Executor:
+    """Give an executor for a number of trainings at a time: this process for one, else processes of their own."""
+    return InProcess() if workers == 1 else LocalProcesses(workers)
 
 
 @dataclass
@@ -103,6 +124,7 @@ class _Loop:
     timeout: float | None
     lease_seconds: float
     on_progress: OnProgress | None
+    executor: Executor
     running: dict[int, tuple[Trial, float]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     ended: int = 0
@@ -113,8 +135,8 @@ class _Loop:
         dead = {worker for _, worker, _ in store.leases(study.name) if is_dead(worker)}
         if dead:
             store.release(study.name, dead)
-        executor = InProcess() if self.workers == 1 else LocalProcesses(self.workers)
-        with executor, self._heartbeats():
+        executor = self.executor
+        with self._heartbeats():
             try:
                 while True:
                     missing = self.budget - self._finished() - len(self.running)
