@@ -1,0 +1,98 @@
+"""What a page tells, gathered once from a study."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from physai_inverse.errors import FitFailed, NotFound
+from physai_inverse.forward import Scores
+from physai_inverse.observations import metric_names
+from physai_inverse.report.effects import effects_of
+from physai_inverse.store import Trial
+from physai_inverse.study import Answer, Campaign, Recommendation, Study
+from physai_inverse.understanding import Effect
+
+MAX_EFFECT_METRICS = 6
+"""For how many metrics the effects are shown, those of the objective first."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """A study with everything that was found out about it.
+
+    Args:
+        study: the study.
+        baseline: random search on the same problem.
+        campaign: what a campaign found.
+        answers: answers to inverse queries.
+        labels: parameter or metric to the name shown.
+        trials: of the study, in order.
+        metrics: recorded metrics, those of the objective first.
+        recommendation: None while there is nothing to recommend.
+        scores: metric to its held-out scores.
+        unfitted: metric to the reason why it has no forward map.
+        effects: metric to the effects of the parameters, the largest first.
+    """
+
+    study: Study
+    baseline: Study | None
+    campaign: Campaign | None
+    answers: Sequence[Answer]
+    labels: Mapping[str, str]
+    trials: tuple[Trial, ...]
+    metrics: tuple[str, ...]
+    recommendation: Recommendation | None
+    scores: Mapping[str, Scores] = field(default_factory=dict)
+    unfitted: Mapping[str, str] = field(default_factory=dict)
+    effects: Mapping[str, Sequence[Effect]] = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        """Give the shown name of a parameter or metric."""
+        return self.labels.get(name, name)
+
+    @property
+    def first(self) -> str:
+        """The metric that comes first: of the first wish, else of the first limit."""
+        return self.study.objective.metrics[0]
+
+
+def gather(
+    study: Study,
+    *,
+    baseline: Study | None,
+    campaign: Campaign | None,
+    answers: Sequence[Answer],
+    labels: Mapping[str, str],
+) -> Findings:
+    """Find out everything that a page tells; a metric that cannot be modelled is left out with its reason."""
+    trials = tuple(study.trials)
+    finished = [trial for trial in trials if trial.state.finished]
+    recorded = metric_names(trial.observation() for trial in finished)
+    wanted = [name for name in study.objective.metrics if name in recorded]
+    metrics = tuple(dict.fromkeys([*wanted, *recorded]))
+    scores: dict[str, Scores] = {}
+    unfitted: dict[str, str] = {}
+    effects: dict[str, Sequence[Effect]] = {}
+    for name in metrics:
+        if not any(
+            not trial.state.bad and math.isfinite(float(trial.metrics.get(name, math.nan))) for trial in finished
+        ):
+            unfitted[name] = "no finite value"
+            continue
+        try:
+            scores[name] = study.forward_map([name]).model(name).held_out()
+            if len(effects) < MAX_EFFECT_METRICS:
+                effects[name] = effects_of(study, name)
+        except (FitFailed, NotFound) as error:
+            unfitted[name] = str(error)
+    recommendation = campaign.recommendation if campaign is not None else _recommendation(study)
+    return Findings(
+        study, baseline, campaign, answers, labels, trials, metrics, recommendation, scores, unfitted, effects
+    )
+
+
+def _recommendation(study: Study) -> Recommendation | None:
+    try:
+        return study.recommend()
+    except (NotFound, FitFailed):
+        return None

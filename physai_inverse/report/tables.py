@@ -1,0 +1,173 @@
+"""The tables of the page: held-out scores, failures, answers, trials."""
+
+import math
+from collections.abc import Sequence
+
+from physai_inverse.report.failures import failure_classes
+from physai_inverse.report.findings import Findings
+from physai_inverse.report.markup import Markup, element
+from physai_inverse.report.words import MINUS, number, percent, scalar, trust, visible
+from physai_inverse.space.parameters import Choice
+from physai_inverse.store import Trial
+
+MAX_METRIC_COLUMNS = 24
+MAX_REASON = 240
+GRADES = {"good": "● good", "fair": "◐ fair", "poor": "○ poor", "unknown": "· unknown"}
+
+
+def head(names: Sequence[object]) -> Markup:
+    """Write the row of column names."""
+    return element("thead", element("tr", *(element("th", name, scope="col") for name in names)))
+
+
+def score_table(found: Findings) -> Markup:
+    """Write the held-out scores of every metric; a click on a row chooses its figure."""
+    rows = []
+    for place, name in enumerate(found.metrics):
+        scores = found.scores.get(name)
+        if scores is None:
+            reason = visible(found.unfitted.get(name, "not modelled"), MAX_REASON)
+            rows.append(
+                element("tr", element("th", found.label(name), scope="row"), element("td", reason, colspan=6))
+            )
+            continue
+        grade, reading = trust(scores)
+        rows.append(
+            element(
+                "tr",
+                element("th", found.label(name), scope="row"),
+                element("td", scores.rows),
+                element("td", _digits(scores.r2)),
+                element("td", _digits(scores.rank_correlation)),
+                element("td", percent(scores.coverage_50)),
+                element("td", percent(scores.coverage_90)),
+                element(
+                    "td", element("span", GRADES[grade], class_=f"grade {grade}"), " ", reading, class_="words"
+                ),
+                data_show=f"trust:{place}",
+            )
+        )
+    columns = ["metric", "rows", "R²", "rank corr.", "in 50 %", "in 90 %", "reading"]
+    return element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll")
+
+
+def _digits(value: float) -> str:
+    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else "—"
+
+
+def failure_table(found: Findings) -> Markup:
+    """Write the classes of failure."""
+    classes = failure_classes(found.study.space, found.trials, found.labels)
+    rows = [
+        element(
+            "tr",
+            element("th", each.kind.replace("_", " "), scope="row"),
+            element("td", each.count),
+            element("td", each.where or "no single parameter sets them apart", class_="words"),
+            element(
+                "td",
+                element("code", visible(each.reason, MAX_REASON) or "no reason given"),
+                element("span", f" trial {each.example}", class_="faint"),
+                class_="words",
+            ),
+        )
+        for each in classes
+    ]
+    columns = ["class", "count", "where", "most frequent reason"]
+    return element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll")
+
+
+def answer_tables(found: Findings) -> list[Markup]:
+    """Write each inverse query with its answer."""
+    result = []
+    for answer in found.answers:
+        names = [name for name in found.study.space.parameters if any(name in config for config in answer.configs)]
+        metrics = [name for name in found.metrics if any(name in each for each in answer.predictions)]
+        metrics = [name for name in metrics if name in answer.query] or metrics[:1]
+        rows = [
+            element(
+                "tr",
+                element("td", percent(probability)),
+                *(
+                    element(
+                        "td",
+                        f"{number(predicted[name].median)} ({number(predicted[name].interval[0])} to "
+                        f"{number(predicted[name].interval[1])})"
+                        if name in predicted
+                        else "—",
+                    )
+                    for name in metrics
+                ),
+                *(element("td", scalar(config[name]) if name in config else "·") for name in names),
+            )
+            for config, probability, predicted in zip(
+                answer.configs, answer.probabilities, answer.predictions, strict=True
+            )
+        ]
+        columns = [
+            "probability",
+            *(f"{found.label(name)}, predicted" for name in metrics),
+            *map(found.label, names),
+        ]
+        result.append(
+            element(
+                "div",
+                element("h3", answer.query),
+                element("p", answer.statement),
+                element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll"),
+            )
+        )
+    return result
+
+
+def trial_table(found: Findings) -> Markup:
+    """Write every trial, compactly; the columns sort on a click."""
+    space = found.study.space
+    metrics = found.metrics[:MAX_METRIC_COLUMNS]
+    columns = [
+        "trial",
+        "status",
+        *map(found.label, metrics),
+        *(found.label(name) for name in space.names),
+        "seconds",
+    ]
+    buttons = [element("button", name, type="button") for name in columns]
+    chosen = None if found.recommendation is None else found.recommendation.number
+    rows = [_trial_row(found, trial, metrics, recommended=trial.number == chosen) for trial in found.trials]
+    return element(
+        "div",
+        element("table", head(buttons), element("tbody", *rows), class_="sortable compact"),
+        class_="scroll tall",
+        tabindex="0",
+    )
+
+
+def _trial_row(found: Findings, trial: Trial, metrics: Sequence[str], *, recommended: bool) -> Markup:
+    space = found.study.space
+    cells = [
+        element("td", f"★ {trial.number}" if recommended else trial.number, data_v=trial.number),
+        element(
+            "td",
+            str(trial.state).replace("_", " "),
+            class_="status bad" if trial.state.bad else "status",
+            title=visible(trial.reason, MAX_REASON) if trial.reason else None,
+        ),
+    ]
+    for name in metrics:
+        value = float(trial.metrics[name]) if name in trial.metrics else None
+        cells.append(_number_cell(value))
+    for name, parameter in zip(space.names, space.free, strict=True):
+        if name not in trial.config:
+            cells.append(element("td", "·", class_="faint", data_v=""))
+        elif isinstance(parameter, Choice) or isinstance(trial.config[name], str | bool):
+            cells.append(element("td", visible(scalar(trial.config[name]), 40), class_="name"))
+        else:
+            cells.append(_number_cell(float(trial.config[name]), text=scalar(trial.config[name])))
+    cells.append(_number_cell(trial.seconds, text=None if trial.seconds is None else number(trial.seconds)))
+    return element("tr", *cells, class_="recommended" if recommended else None)
+
+
+def _number_cell(value: float | None, text: str | None = None) -> Markup:
+    if value is None:
+        return element("td", "·", class_="faint", data_v="")
+    return element("td", text or number(value), data_v=repr(value) if math.isfinite(value) else "")

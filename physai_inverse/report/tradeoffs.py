@@ -1,0 +1,135 @@
+"""One metric against another: what is paid for what."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from physai_inverse.errors import NotFound
+from physai_inverse.objective import Maximize, Minimize, Objective
+from physai_inverse.report.figures import (
+    OURS,
+    OURS_FAINT,
+    PICK,
+    RANDOM_FAINT,
+    SOFT,
+    Figure,
+    Trace,
+    axis,
+    bounds,
+    finite,
+    goal_shapes,
+    is_log,
+    layout,
+)
+from physai_inverse.report.progress import allowed, value
+from physai_inverse.store import Trial
+from physai_inverse.study import Study
+
+
+def plot_tradeoff(
+    study: Study,
+    metric: str,
+    other: str,
+    *,
+    baseline: Study | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Figure:
+    """Plot one measured metric against another, with the limits and targets that lie on them.
+
+    Where the objective minimizes or maximizes both, the configurations that none beats in both are joined.
+
+    Args:
+        study: the study.
+        metric: across.
+        other: up.
+        baseline: random search on the same problem.
+        labels: metric to the name shown.
+    """
+    try:
+        chosen: int | None = study.recommend().number
+    except NotFound:
+        chosen = None
+    names = labels or {}
+    finished = [trial for trial in study.trials if trial.state.finished]
+    theirs = [] if baseline is None else [trial for trial in baseline.trials if trial.state.finished]
+    across = [value(trial, metric) for trial in (*finished, *theirs)]
+    up = [value(trial, other) for trial in (*finished, *theirs)]
+    log_across, log_up = is_log(across), is_log(up)
+    met = [allowed(trial, study.objective) for trial in finished]
+    traces: list[Trace] = []
+    if theirs:
+        traces.append(_dots(theirs, metric, other, "Random search", RANDOM_FAINT, ["circle"] * len(theirs)))
+    symbols = ["circle" if may else "circle-open" for may in met]
+    traces.append(_dots(finished, metric, other, "This study", OURS, symbols))
+    front = _front(study.objective, finished, met, metric, other)
+    if front:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": "Not beaten in both",
+                "x": [value(trial, metric) for trial in front],
+                "y": [value(trial, other) for trial in front],
+                "line": {"color": OURS_FAINT, "width": 2},
+                "hoverinfo": "skip",
+            }
+        )
+    for trial in finished:
+        if trial.number == chosen:
+            traces.append(
+                _dots([trial], metric, other, "Recommended", PICK, ["star"])
+                | {
+                    "marker": {"symbol": "star", "size": 14, "color": PICK, "line": {"width": 1, "color": OURS}},
+                }
+            )
+    goals = study.objective.goals
+    return {
+        "data": traces,
+        "layout": layout(
+            height=320,
+            xaxis=axis(names.get(metric, metric), log=log_across, within=bounds(across, log=log_across)),
+            yaxis=axis(names.get(other, other), log=log_up, within=bounds(up, log=log_up)),
+            shapes=[
+                *(shape for goal in goals if goal.metric == metric for shape in goal_shapes(goal, "x")),
+                *(shape for goal in goals if goal.metric == other for shape in goal_shapes(goal, "y")),
+            ],
+        ),
+    }
+
+
+def _dots(
+    trials: Sequence[Trial], metric: str, other: str, name: str, colour: str, symbols: Sequence[str]
+) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": finite(value(trial, metric) for trial in trials),
+        "y": finite(value(trial, other) for trial in trials),
+        "marker": {"color": colour, "size": 7, "symbol": list(symbols), "line": {"width": 1, "color": SOFT}}
+        if colour == PICK
+        else {"color": colour, "size": 7, "symbol": list(symbols)},
+        "customdata": [trial.number for trial in trials],
+        "hovertemplate": f"{name}, trial %{{customdata}}<br>%{{x:.4~g}} | %{{y:.4~g}}<extra></extra>",
+    }
+
+
+def _front(
+    objective: Objective, trials: Sequence[Trial], met: Sequence[bool], metric: str, other: str
+) -> list[Trial]:
+    """Give the trials that no other beats in both wishes, in order of the first."""
+    wishes = {wish.metric: wish for wish in objective.wishes if isinstance(wish, Minimize | Maximize)}
+    if metric not in wishes or other not in wishes:
+        return []
+    signs = [1.0 if isinstance(wishes[name], Minimize) else -1.0 for name in (metric, other)]
+    points = sorted(
+        (signs[0] * value(trial, metric), signs[1] * value(trial, other), trial.number, trial)
+        for trial, may in zip(trials, met, strict=True)
+        if may and math.isfinite(value(trial, metric)) and math.isfinite(value(trial, other))
+    )
+    front: list[Trial] = []
+    lowest = math.inf
+    for _, second, _, trial in points:
+        if second < lowest:
+            front.append(trial)
+            lowest = second
+    return front

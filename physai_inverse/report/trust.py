@@ -1,0 +1,110 @@
+"""Predicted against measured, on values that the model did not see."""
+
+import math
+from collections.abc import Mapping
+
+from physai_inverse.forward import Scores
+from physai_inverse.report.figures import (
+    OURS,
+    OURS_FAINT,
+    SOFT,
+    WRONG,
+    Figure,
+    Trace,
+    axis,
+    bounds,
+    is_log,
+    layout,
+)
+from physai_inverse.study import Study
+
+
+def plot_predicted(study: Study, metric: str, *, labels: Mapping[str, str] | None = None) -> Figure:
+    """Plot held-out predictions of a metric, with their 90 % intervals, against what was measured.
+
+    Args:
+        study: the study.
+        metric: any recorded metric.
+        labels: metric to the name shown.
+
+    Raises:
+        NotFound: no finite value of the metric was recorded.
+        FitFailed: the forward map of it could not be fitted.
+    """
+    scores = study.forward_map([metric]).model(metric).held_out()
+    return predicted_figure(scores, (labels or {}).get(metric, metric))
+
+
+def predicted_figure(scores: Scores, name: str) -> Figure:
+    """Make the figure from scores."""
+    import numpy as np
+
+    kept = np.isfinite(scores.measured) & np.isfinite(scores.predicted)
+    measured, predicted = scores.measured[kept], scores.predicted[kept]
+    low, high = scores.low[kept], scores.high[kept]
+    core = [*measured.tolist(), *predicted.tolist()]
+    log = is_log(core)
+    ends = bounds(core, log=log)
+    if ends is not None:  # an interval may reach far beyond what is worth showing
+        below, above = ends
+        reach = 10.0 if log else above - below
+        limits = (below / reach, above * reach) if log else (below - reach, above + reach)
+        low, high = np.clip(low, *limits), np.clip(high, *limits)
+        ends = bounds([*core, *np.clip([*low, *high], *_half(below, above, log=log)).tolist()], log=log)
+    inside = (measured >= low) & (measured <= high)
+    traces: list[Trace] = []
+    if ends is not None:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": list(ends),
+                "y": list(ends),
+                "line": {"color": SOFT, "width": 1, "dash": "dot"},
+                "hoverinfo": "skip",
+                "showlegend": False,
+            }
+        )
+    for flag, title, colour, bar, symbol in (
+        (True, "Inside its interval", OURS, OURS_FAINT, "circle"),
+        (False, "Outside", WRONG, WRONG, "diamond"),
+    ):
+        rows = inside == flag
+        if not rows.any():
+            continue
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{title} ({int(rows.sum())})",
+                "x": measured[rows].tolist(),
+                "y": predicted[rows].tolist(),
+                "marker": {"color": colour, "size": 7, "symbol": symbol},
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": np.maximum(high[rows] - predicted[rows], 0).tolist(),
+                    "arrayminus": np.maximum(predicted[rows] - low[rows], 0).tolist(),
+                    "color": bar,
+                    "thickness": 1.3,
+                    "width": 0,
+                },
+                "hovertemplate": "measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
+            }
+        )
+    return {
+        "data": traces,
+        "layout": layout(
+            height=420,
+            xaxis=axis(f"{name}, measured", log=log, within=ends),
+            yaxis=axis(f"{name}, predicted without it", log=log, within=ends),
+        ),
+    }
+
+
+def _half(low: float, high: float, *, log: bool) -> tuple[float, float]:
+    """Widen an axis by half its length to both sides."""
+    if log:
+        half = math.sqrt(high / low)
+        return low / half, high * half
+    return low - (high - low) / 2, high + (high - low) / 2

@@ -1,0 +1,150 @@
+"""Numbers and findings in words that a reader outside the project understands."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from physai_inverse.forward import Scores
+from physai_inverse.objective import Maximize, Minimize, Objective, Target, Wish
+from physai_inverse.observations import Scalar
+from physai_inverse.study import Recommendation
+
+FEW_ROWS = 8
+"""Below this number of held-out values nothing is said about a model."""
+
+MINUS = "\u2212"
+
+GOOD_R2, FAIR_R2, FAIR_RANK = 0.8, 0.4, 0.6
+
+
+def visible(text: str, length: int | None = None) -> str:
+    """Give a text that changes nothing around it: no control or direction marks, shortened where it is long."""
+    shown = "".join("\ufffd" if unicodedata.category(sign)[0] == "C" else sign for sign in text.replace("\n", " "))
+    return shown if length is None or len(shown) <= length else shown[: length - 1] + "…"
+
+
+def number(value: float | int, digits: int = 3) -> str:
+    """Write a number with a few digits, without needless zeros."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}" if abs(value) < 10**12 else f"{value:.3g}"
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 10 ** max(digits, 4):
+        text = f"{value:,.0f}" if size < 1e6 else f"{value:.{digits - 1}e}"
+    else:
+        text = f"{value:.{digits}g}" if size >= 1e-3 else f"{value:.{digits - 1}e}"
+    mantissa, mark, exponent = text.partition("e")
+    if mark:
+        mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", MINUS)
+
+
+def scalar(value: Scalar) -> str:
+    """Write the value of a parameter."""
+    return visible(value) if isinstance(value, str) else number(value, digits=4)
+
+
+def percent(share: float) -> str:
+    """Write a share; never 0 or 100 % for what is only close to it."""
+    if not math.isfinite(share):
+        return "—"
+    if 0 < share < 0.01:
+        return "under 1 %"
+    if 0.99 < share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """Write the ends of an interval."""
+    return f"{number(low)} to {number(high)}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration."""
+    if seconds < 120:
+        return f"{number(seconds, 2)} s"
+    return f"{number(seconds / 60, 2)} min" if seconds < 7200 else f"{number(seconds / 3600, 2)} h"
+
+
+def goals(objective: Objective) -> str:
+    """Write the objective as a sentence without its full stop."""
+    wishes = [
+        f"bring {wish.metric} to {number(wish.value)} ± {number(wish.half_width)}"
+        if isinstance(wish, Target)
+        else str(wish)
+        for wish in objective.wishes
+    ]
+    limits = [str(limit).replace("<=", "≤").replace(">=", "≥") for limit in objective.limits]
+    text = " and ".join(wishes) or "meet the limits"
+    if limits:
+        text += f" with {' and '.join(limits)}"
+    return visible(text[0].upper() + text[1:])
+
+
+def better(wish: Wish, ours: float, theirs: float) -> str:
+    """Compare two values of a wish: what ours is, beside theirs."""
+    if isinstance(wish, Target):
+        ours, theirs = abs(ours - wish.value), abs(theirs - wish.value)
+        near = "nearer to" if ours < theirs else "farther from" if ours > theirs else "as near to"
+        return f"{near} the target ({number(ours)} off, against {number(theirs)})"
+    if ours == theirs:
+        return "the same"
+    word = "lower" if ours < theirs else "higher"
+    good = (ours < theirs) == isinstance(wish, Minimize)
+    verdict = "better" if good else "worse"
+    if ours > 0 and theirs > 0 and max(ours, theirs) < 20 * min(ours, theirs):
+        return f"{percent(abs(ours - theirs) / theirs)} {word}, which is {verdict}"
+    return f"{number(abs(ours - theirs))} {word}, which is {verdict}"
+
+
+def arrow(wish: Wish) -> str:
+    """Say which way is better."""
+    if isinstance(wish, Target):
+        return "nearer to the target is better"
+    return "higher is better" if isinstance(wish, Maximize) else "lower is better"
+
+
+def chance(recommendation: Recommendation) -> str:
+    """Write the probability of a recommendation with its meaning."""
+    return visible(f"{percent(recommendation.probability)} {recommendation.meaning}")
+
+
+def trust(scores: Scores) -> tuple[str, str]:
+    """Judge a model by its held-out scores.
+
+    Returns:
+        A grade (`good`, `fair`, `poor` or `unknown`) and a reading.
+    """
+    if scores.rows < FEW_ROWS or not math.isfinite(scores.r2):
+        return "unknown", "too few values to judge"
+    if scores.r2 >= GOOD_R2:
+        grade, text = "good", "predicts well"
+    elif scores.r2 >= FAIR_R2 or scores.rank_correlation >= FAIR_RANK:
+        grade, text = "fair", "ranks configurations, values are rough"
+    else:
+        grade, text = "poor", "hardly better than the mean: do not rely on it"
+    return grade, f"{text}; {calibration(scores)}"
+
+
+def calibration(scores: Scores) -> str:
+    """Read the coverage of the 90 % intervals, allowing for the chance of so few rows (two standard errors)."""
+    error = 2 * math.sqrt(0.9 * 0.1 / scores.rows)
+    if scores.coverage_90 < 0.9 - error:
+        return "intervals too narrow (overconfident)"
+    wide = scores.coverage_50 > 0.5 + 2 * math.sqrt(0.25 / scores.rows)
+    return "intervals wider than needed (cautious)" if wide else "intervals honest"
+
+
+def listing(items: Sequence[str], most: int = 4) -> str:
+    """Join a few items with commas, saying how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
