@@ -232,11 +232,13 @@ def _json_line(row: TrialRow) -> str:
 
 def _csv_text(rows: Sequence[TrialRow], space: Space) -> str:
     metrics = metric_names(row.observation for row in rows)
-    known = [
-        metric for row in rows for metric in row.observation.metrics.items() if isinstance(metric[1], Measurement)
-    ]
-    errors = {name for name, metric in known if metric.standard_error is not None}
-    censored = {name for name, metric in known if metric.censored is not None}
+    errors: set[str] = set()
+    censored: set[str] = set()
+    for row in rows:
+        for name, metric in row.observation.metrics.items():
+            if isinstance(metric, Measurement):
+                errors |= {name} if metric.standard_error is not None else set()
+                censored |= {name} if metric.censored is not None else set()
     header = [*FIELDS, *(_parameter_column(name) for name in space.parameters)]
     for name in metrics:
         header.append(f"metric:{name}")

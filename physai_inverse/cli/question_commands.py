@@ -1,0 +1,108 @@
+"""Commands that ask what is known: predict, invert, recommend. None of them trains or writes."""
+
+from typing import Annotated
+
+import typer
+
+from physai_inverse.cli.options import AsJson, StudyFile
+
+
+def predict(
+    study: StudyFile,
+    configs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG...",
+            help="NAME=VALUE of one configuration, or a file of JSON lines (- is standard input).",
+        ),
+    ],
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Show this metric; may be given several times.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Predict metrics, with 90 % intervals.
+
+    Nothing is trained; every metric that was recorded is predicted at any configuration of the space.
+    """
+    from typing import cast
+
+    from physai_inverse.cli.json_lines import prediction_json, print_json, read_configs
+    from physai_inverse.cli.opening import open_existing
+    from physai_inverse.observations import Config
+
+    spec, opened = open_existing(study)
+    table = opened.predict(cast("list[Config]", read_configs(configs, spec.space)))
+    for name in metric or []:
+        table.forward.model(name)
+    names = metric or list(table)
+    if as_json:
+        for row in range(len(table.configs)):
+            print_json(prediction_json(table, row, names))
+        return
+    from physai_inverse.cli.tables import console, estimates_table, predictions_table, shown_metrics
+
+    if len(table.configs) == 1:
+        estimates = table.estimates(0)
+        shown = {name: estimates[name] for name in names}
+        title = f"One training ends well with probability {float(table.success[0]):.2f} and gives"
+        console().print(estimates_table(title, table.configs[0], shown, spec.metrics))
+    else:
+        console().print(predictions_table(table, shown_metrics(spec.objective, list(table), metric or ())))
+
+
+def invert(
+    study: StudyFile,
+    minimize: Annotated[list[str] | None, typer.Option("--minimize", metavar="METRIC")] = None,
+    maximize: Annotated[list[str] | None, typer.Option("--maximize", metavar="METRIC")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", metavar="GOAL", help='Such as "rank = 20 +- 1".')
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="LIMIT", help='Such as "parameters <= 1e5".')
+    ] = None,
+    num: Annotated[int, typer.Option("-n", "--num", help="How many configurations.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Find configurations that meet a query.
+
+    Each comes with the probability that one training of it does; or none in this space is likely to. The query
+    may speak of any recorded metric; nothing is trained. Every option may be given several times.
+    """
+    from physai_inverse.cli.json_lines import answer_json, print_json
+    from physai_inverse.cli.opening import open_existing
+    from physai_inverse.errors import InvalidInput
+    from physai_inverse.objective import Objective
+
+    given = {"minimize": minimize, "maximize": maximize, "target": target, "where": where}
+    if not any(given.values()):
+        raise InvalidInput('expected a query, such as --minimize val_loss --where "parameters <= 1e4"; got none.')
+    query = Objective.from_plain({key: texts for key, texts in given.items() if texts})
+    _, opened = open_existing(study)
+    answer = opened.invert(query, n=num)
+    if as_json:
+        print_json(answer_json(answer))
+        return
+    from physai_inverse.cli.tables import answer_table, console
+
+    console().print(answer_table(answer, query.metrics))
+
+
+def recommend(study: StudyFile, as_json: AsJson = False) -> None:
+    """Name the configuration to use in the end.
+
+    That is the best by the forward map, not the luckiest run.
+    """
+    from physai_inverse.cli.json_lines import print_json, recommendation_json
+    from physai_inverse.cli.opening import open_existing
+
+    spec, opened = open_existing(study)
+    found = opened.recommend()
+    if as_json:
+        print_json(recommendation_json(found))
+        return
+    from physai_inverse.cli.tables import console, recommendation_table
+
+    terminal = console()
+    terminal.print(recommendation_table(found, list(found.predictions), spec.metrics))
+    terminal.print(f"Probability {found.probability:.2f} {found.meaning}.", soft_wrap=True)

@@ -1,0 +1,224 @@
+"""Commands over what is recorded: show, import, export, report, backup, check, restore."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physai_inverse.cli.options import AsJson, Grow, StudyFile
+from physai_inverse.errors import InvalidInput, NotFound
+
+MAX_SHOWN = 20
+"""Rows that do not fit which are named on the screen."""
+
+
+def show(
+    study: StudyFile,
+    trial: Annotated[int | None, typer.Option("--trial", metavar="N", help="Show one trial in full.")] = None,
+    last: Annotated[int | None, typer.Option("--last", metavar="N", help="Show the last N trials only.")] = None,
+    sort: Annotated[
+        str | None, typer.Option("--sort", metavar="METRIC", help="Sort by a metric, the smallest first.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a study and its trials."""
+    from physai_inverse.cli.json_lines import print_json, trial_json
+    from physai_inverse.cli.opening import open_existing
+
+    spec, opened = open_existing(study)
+    if trial is not None:
+        one = opened.trial(trial)
+        if as_json:
+            print_json(trial_json(one))
+            return
+        from physai_inverse.cli.tables import console, trial_table
+
+        console().print(trial_table(one, spec.metrics))
+        return
+    if last is not None and last < 1:
+        raise InvalidInput(f"`--last` must be at least 1, not {last}.")
+    trials = opened.trials
+    recorded = list(dict.fromkeys(name for item in trials for name in item.metrics))
+    if sort is not None:
+        if sort not in recorded:
+            known = ", ".join(recorded) or "none"
+            raise NotFound(f"No training has given the metric `{sort}`; recorded are: {known}.")
+        values = {item.number: float(item.metrics[sort]) for item in trials if sort in item.metrics}
+        trials = sorted(
+            (item for item in trials if item.number in values and values[item.number] == values[item.number]),
+            key=lambda item: values[item.number],
+        )
+    shown = trials[-last:] if last and sort is None else trials[:last]
+    if as_json:
+        for item in shown:
+            print_json(trial_json(item))
+        return
+    from physai_inverse.cli.overview import print_overview
+    from physai_inverse.cli.tables import console, shown_metrics, trials_table
+
+    terminal = console()
+    print_overview(terminal, spec, opened)
+    names = dict.fromkeys([*([sort] if sort else []), *shown_metrics(spec.objective, recorded)])
+    if shown:
+        terminal.print(trials_table(shown, list(names)))
+
+
+def import_table(
+    study: StudyFile,
+    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file, a row a training.")],
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="COLUMN=NAME",
+            help="What a column is: a parameter, metric:NAME, state, seed, ...; COLUMN= leaves it out.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, write nothing.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that do not fit.")] = False,
+    grow: Grow = False,
+    as_json: AsJson = False,
+) -> None:  # fmt: skip
+    """Import trainings that were run elsewhere.
+
+    Columns named like parameters are parameters; state, seed, seconds, reason and kind are known; every other
+    column with numbers is a metric. Rows that do not fit are named, and nothing is imported then, unless --skip-bad
+    is given.
+    """
+    from physai_inverse.cli.json_lines import print_json
+    from physai_inverse.cli.opening import load, open_new
+    from physai_inverse.importers import InvalidTable, read_table
+
+    table = read_table(file, load(study).space, mapping=_mapping(mapping or []))
+    if table.problems and not skip_bad:
+        more = len(table.problems) - MAX_SHOWN
+        shown = list(table.problems[:MAX_SHOWN])
+        shown += [f"{file}: and {more} more rows do not fit."] if more > 0 else []
+        shown.append(f"{file}: nothing was imported; correct the rows, or leave them out with --skip-bad.")
+        raise InvalidTable(tuple(shown))
+    for line in (*table.notes, *(f"left out: {problem}" for problem in table.problems)):
+        typer.echo(f"Note: {line}", err=True)
+    numbers: list[int] = []
+    if not dry_run and table.observations:
+        _, opened = open_new(study, grow=grow)
+        numbers = opened.import_observations(table.observations)
+    if as_json:
+        print_json(
+            {
+                "rows": len(table.observations),
+                "numbers": numbers,
+                "left_out": list(table.problems),
+                "notes": list(table.notes),
+            }
+        )
+    elif dry_run:
+        typer.echo(f"{len(table.observations)} trainings fit; nothing was written (--dry-run).")
+    else:
+        span = f": trials {numbers[0]} to {numbers[-1]}" if numbers else ""
+        typer.echo(f"Imported {len(numbers)} trainings{span}.")
+
+
+def export_table(
+    study: StudyFile,
+    file: Annotated[str, typer.Argument(help="A .csv or .jsonl file, or - for JSON lines on standard output.")],
+    every: Annotated[bool, typer.Option("--all", help="Also trials that have not ended.")] = False,
+) -> None:
+    """Export trainings as CSV or JSON lines.
+
+    Numbers keep all their digits; JSON lines hold curves, too. `import` reads both.
+    """
+    from physai_inverse.cli.opening import open_existing
+    from physai_inverse.files import write_text
+    from physai_inverse.importers import TrialRow, format_of, table_text
+
+    form = "jsonl" if file == "-" else format_of(file)
+    _, opened = open_existing(study)
+    trials = opened.store.trials(opened.name, curves=form == "jsonl")
+    rows = [TrialRow(trial.observation(), trial.origin) for trial in trials if every or trial.state.finished]
+    text = table_text(rows, opened.space, form)
+    if file == "-":
+        typer.echo(text, nl=False)
+    else:
+        write_text(file, text)
+        typer.echo(f"Wrote {len(rows)} trainings to {file}.", err=True)
+
+
+def report(
+    study: StudyFile,
+    path: Annotated[
+        Path | None, typer.Argument(help="The page. [default: STUDY.html]", show_default=False)
+    ] = None,
+) -> None:
+    """Write a page of figures and tables.
+
+    It is one HTML file that needs nothing else.
+    """
+    from physai_inverse.cli.opening import open_existing
+    from physai_inverse.report import write_report
+    from physai_inverse.study import baseline_study
+    from physai_inverse.study.campaign import BASELINE_SUFFIX
+
+    spec, opened = open_existing(study)
+    compared = opened.name + BASELINE_SUFFIX in opened.store.studies()
+    baseline = baseline_study(opened) if compared else None
+    typer.echo(
+        write_report(opened, path or study.with_suffix(".html"), baseline=baseline, labels=dict(spec.metrics))
+    )
+
+
+def backup(study: StudyFile, path: Annotated[Path, typer.Argument(help="The copy.")]) -> None:
+    """Copy the database, while others write to it."""
+    from physai_inverse.cli.opening import open_store
+
+    _, store = open_store(study)
+    typer.echo(f"Copied to {store.backup(path)}.")
+
+
+def check(study: StudyFile, as_json: AsJson = False) -> None:
+    """Check the database against its checksums.
+
+    Also every rule that must hold between its rows. Exit code 5 where something is wrong.
+    """
+    from physai_inverse.cli.json_lines import print_json
+    from physai_inverse.cli.opening import open_store
+
+    spec, store = open_store(study)
+    problems = store.check()
+    if as_json:
+        for problem in problems:
+            print_json({"problem": problem})
+    elif not problems:
+        typer.echo(f"{store.path or spec.name} is sound.")
+    else:
+        for problem in problems:
+            typer.echo(f"Error: {problem}", err=True)
+    if problems:
+        raise typer.Exit(5)
+
+
+def restore(
+    study: StudyFile, copy: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file that `backup` wrote.")]
+) -> None:
+    """Put a backup in the place of the database.
+
+    The old one is kept beside it.
+    """
+    from physai_inverse.cli.opening import load
+    from physai_inverse.store import restore as put_back
+
+    spec = load(study)
+    if not isinstance(spec.store, Path):
+        raise InvalidInput("`restore` works on a database file; restore a server with its own tools.")
+    old = put_back(spec.store, copy)
+    typer.echo(f"Restored {spec.store}." + (f" The old database is {old}." if old else ""))
+
+
+def _mapping(arguments: list[str]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for argument in arguments:
+        column, sign, target = argument.rpartition("=")
+        if not sign or not column:
+            raise InvalidInput(f"`--map` takes COLUMN=NAME, such as learning_rate=lr, not {argument!r}.")
+        if column in mapping:
+            raise InvalidInput(f"`--map` names the column `{column}` twice.")
+        mapping[column] = target
+    return mapping

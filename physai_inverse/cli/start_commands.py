@@ -1,0 +1,83 @@
+"""Commands to begin with: init, tasks, schema, version."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physai_inverse.cli.options import AsJson
+from physai_inverse.errors import Conflict, InvalidInput
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="The study file to write.")] = Path("study.yaml"),
+    task: Annotated[str | None, typer.Option("--task", help="A built-in training; see `tasks`.")] = None,
+    command: Annotated[
+        str | None,
+        typer.Option("--command", help='Your program, such as "python train.py --lr {lr} --seed {seed}".'),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a first study file, with comments."""
+    from physai_inverse.files import write_text
+    from physai_inverse.spec import draft_for_command, draft_for_task, read_spec
+
+    if task is not None and command is not None:
+        raise InvalidInput("give either --task or --command; a study has one trainer.")
+    if path.exists() and not force:
+        raise Conflict(f"`{path}` is there already; give another path, or --force to replace it.")
+    text = draft_for_command(command, path.stem) if command is not None else draft_for_task(task or "digits")
+    read_spec(path, text.encode())
+    write_text(path, text)
+    typer.echo(f"Wrote {path}. Look at it, then: physai-inverse run {path}")
+
+
+def tasks(as_json: AsJson = False) -> None:
+    """List the built-in trainings."""
+    from physai_inverse.cli.json_lines import print_json
+    from physai_inverse.trainers import describe, task_names
+
+    found = [describe(name) for name in task_names()]
+    if as_json:
+        for task in found:
+            print_json(
+                {
+                    "name": task.name,
+                    "description": task.description,
+                    "source": task.source,
+                    "parameters": dict(task.knobs),
+                    "settings": dict(task.settings),
+                    "metrics": dict(task.metrics),
+                }
+            )
+        return
+    from physai_inverse.cli.tables import console, new_table
+
+    terminal = console()
+    for task in found:
+        terminal.print(f"[bold]{task.name}[/bold]")
+        terminal.print(task.description, markup=False)
+        for title, names in (("parameters", task.knobs), ("settings", task.settings)):
+            terminal.print(f"{title}: {', '.join(names)}", markup=False)
+        table = new_table()
+        table.add_column("metric")
+        table.add_column("meaning")
+        for name, meaning in task.metrics.items():
+            table.add_row(name, meaning)
+        terminal.print(table)
+
+
+def schema() -> None:
+    """Print the JSON Schema of study files, for editors."""
+    import json
+
+    from physai_inverse.spec import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def version() -> None:
+    """Print the version."""
+    from physai_inverse import __version__
+
+    typer.echo(__version__)
