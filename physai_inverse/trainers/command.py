@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 
 from physai_inverse.errors import InvalidInput, TrialFailed
+from physai_inverse.files import write_text
 from physai_inverse.observations import Config, Metric, Scalar
 from physai_inverse.trainers.report_lines import Lines, Reports
 from physai_inverse.trainers.template import Template, check_names, fill_text, read_template, text_names
@@ -125,10 +126,11 @@ class CommandTrainer:
         Raises:
             InvalidInput: a placeholder that this configuration cannot fill.
             TrialFailed: the command cannot be started, fails, is killed, is too slow, or gives no metrics.
+            StoreUnavailable: the folder for temporary files cannot be written.
         """
         with _folder() as out:
             path = out.parent / "config.json"
-            path.write_text(json.dumps(dict(config), indent=1), encoding="utf-8")
+            write_text(path, json.dumps(dict(config), indent=1))
             values: dict[str, Scalar] = {**config, "seed": seed, "config": str(path), "out": str(out)}
             arguments = self.template.fill(values)
             environment = {
