@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 NUM_LATEST, MOST_CAUTION = 10, 8.0
 """How many of the latest trainings set the caution, and what it grows by when all of them failed."""
 
+MAX_LEADING = 256
+"""How many of the best evaluated points stand for all where the incumbent is looked for."""
+
+DEAR_ROWS = 500
+"""Observations from which a prediction is dear (its cost grows with their square): the search spends fewer."""
+
 NUM_STARTS = 8
 """Best known points from which the search starts as well."""
 
@@ -89,6 +95,7 @@ def propose(
     space = data.space
     known = np.concatenate([data.units, pending])
     finite = _finite_rows(data, objective)
+    leading = data.units[_leading_rows(data, objective, finite)]
     chosen: list[Proposed] = []
     for number in numbers:
         stream = child(seed, "proposals", number)
@@ -101,7 +108,7 @@ def propose(
         acquisition = Acquisition(
             forward.conditioned(running),
             objective,
-            np.concatenate([data.units[finite], running]),
+            np.concatenate([leading, running]),
             stream,
             caution=_caution(data),
         )
@@ -111,8 +118,9 @@ def propose(
         ) -> "np.ndarray":
             return np.where(_seen(units, taken), -np.inf, acquisition(units))
 
-        starts = _best_known(forward, objective, data, finite)
-        points, values = maximise(value, space, starts, seed=stream)
+        starts = _best_known(forward, objective, leading)
+        effort = min(1.0, DEAR_ROWS / max(len(data), 1))
+        points, values = maximise(value, space, starts, seed=stream, effort=effort)
         if np.isfinite(values[0]):
             chosen.append(Proposed(points[0], "model", float(values[0])))
         else:
@@ -135,17 +143,38 @@ def _finite_rows(data: Dataset, objective: Objective) -> "np.ndarray":
     return np.flatnonzero(good)
 
 
-def _best_known(forward: ForwardMap, objective: Objective, data: Dataset, finite: "np.ndarray") -> "np.ndarray":
+def _leading_rows(data: Dataset, objective: Objective, finite: "np.ndarray") -> "np.ndarray":
+    """The rows of best measured value: among them is the best predicted one, whose search they keep cheap.
+
+    Rows that meet the limits come first, in order of their ranks in all wishes, then those that nearly do.
+    """
+    import numpy as np
+
+    if len(finite) <= MAX_LEADING:
+        return finite
+    values = {name: data.columns[name].values[finite] for name in objective.metrics}
+    slack = objective.slack(values)[:, : len(objective.limits)]
+    scale = np.maximum(np.abs(slack).max(axis=0), 1e-300)
+    missed = np.maximum(-slack / scale, 0.0).sum(axis=1)
+    ranks = (
+        np.argsort(np.argsort(-objective.utility(values), axis=0), axis=0).sum(axis=1)
+        if objective.wishes
+        else missed
+    )
+    return np.asarray(finite[np.lexsort((ranks, missed))[:MAX_LEADING]])
+
+
+def _best_known(forward: ForwardMap, objective: Objective, leading: "np.ndarray") -> "np.ndarray":
     """The evaluated points ``[k, d]`` of highest predicted utility, averaged over the ranks of the wishes."""
     import numpy as np
 
-    if not objective.wishes or not len(finite):
-        return np.asarray(data.units[finite][:NUM_STARTS])
-    points = np.unique(data.units[finite], axis=0)
-    values = {
-        wish.metric: forward.model(wish.metric).predict(points, noise=False).quantiles[0.5]
-        for wish in objective.wishes
-    }
+    if not objective.wishes or not len(leading):
+        return leading[:NUM_STARTS]
+    points = np.unique(leading, axis=0)
+    values = {}
+    for wish in objective.wishes:
+        model = forward.model(wish.metric)
+        values[wish.metric] = model.warp.inverse(model.latent(points)[0])
     ranks = np.argsort(np.argsort(-objective.utility(values), axis=0), axis=0).sum(axis=1)
     return np.asarray(points[np.argsort(ranks, kind="stable")[:NUM_STARTS]])
 

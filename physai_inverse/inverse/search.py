@@ -25,7 +25,12 @@ WIDTHS = (0.2, 0.1, 0.05, 0.02, 0.008, 0.003)
 
 
 def maximise(
-    function: "Callable[[np.ndarray], np.ndarray]", space: Space, starts: "np.ndarray", *, seed: int
+    function: "Callable[[np.ndarray], np.ndarray]",
+    space: Space,
+    starts: "np.ndarray",
+    *,
+    seed: int,
+    effort: float = 1.0,
 ) -> "tuple[np.ndarray, np.ndarray]":
     """Search for the largest values.
 
@@ -34,6 +39,7 @@ def maximise(
         space: the space.
         starts: ``[k, d]`` snapped points from which variations start, too, such as the best known ones.
         seed: the stream.
+        effort: share of the usual number of points; less where each is dear.
 
     Returns:
         Points ``[l, d]`` and their values ``[l]``, best first, at most one from each basin.
@@ -41,18 +47,19 @@ def maximise(
     import numpy as np
 
     rng = generator(seed, "search")
-    points = sample_units(space, NUM_RANDOM, seed=child(seed, "candidates"))
+    num_leaders, num_steps = max(3, round(NUM_LEADERS * effort**0.5)), max(12, round(NUM_STEPS * effort**0.5))
+    points = sample_units(space, max(128, round(NUM_RANDOM * effort)), seed=child(seed, "candidates"))
     if len(starts):
-        near = vary(space, np.repeat(starts, NUM_STEPS, axis=0), 0.05, rng)
+        near = vary(space, np.repeat(starts[:num_leaders], num_steps, axis=0), 0.05, rng)
         points = np.concatenate([points, near])
-    leaders, values = _leaders(points, function(points))
+    leaders, values = _leaders(points, function(points), num_leaders)
     for width in WIDTHS:
-        steps = vary(space, np.repeat(leaders, NUM_STEPS, axis=0), width, rng)
-        moved = function(steps).reshape(len(leaders), NUM_STEPS)
+        steps = vary(space, np.repeat(leaders, num_steps, axis=0), width, rng)
+        moved = function(steps).reshape(len(leaders), num_steps)
         best = moved.argmax(axis=1)
         rows = np.arange(len(leaders))
         better = moved[rows, best] > values
-        steps = steps.reshape(len(leaders), NUM_STEPS, -1)
+        steps = steps.reshape(len(leaders), num_steps, -1)
         leaders = np.where(better[:, None], steps[rows, best], leaders)
         values = np.where(better, moved[rows, best], values)
     order = np.argsort(-values, kind="stable")
@@ -84,16 +91,16 @@ def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Gener
     return np.where(space.feasible(moved)[:, None], moved, points)
 
 
-def _leaders(points: "np.ndarray", values: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+def _leaders(points: "np.ndarray", values: "np.ndarray", num: int) -> "tuple[np.ndarray, np.ndarray]":
     """Pick the best points that lie apart from each other."""
     import numpy as np
 
-    order = np.argsort(-values, kind="stable")[: 8 * NUM_LEADERS]
+    order = np.argsort(-values, kind="stable")[: 8 * num]
     picked: list[int] = []
     for row in order:
-        if len(picked) == NUM_LEADERS:
+        if len(picked) == num:
             break
         if all(np.abs(points[row] - points[other]).max() > 0.05 for other in picked):
             picked.append(int(row))
-    picked += [int(row) for row in order if int(row) not in picked][: NUM_LEADERS - len(picked)]
+    picked += [int(row) for row in order if int(row) not in picked][: num - len(picked)]
     return points[picked], values[picked]
