@@ -136,7 +136,7 @@ def _show(
     if scores:
         console.print(scores_table(scores))
     if answer is not None:
-        console.print(f"Asked without any new training: {answer.query}", soft_wrap=True)
+        console.print("Asked without any new training:")
         console.print(answer_table(answer, asked))
 
 

@@ -75,6 +75,9 @@ class GuardedGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run a command and leave with its exit code."""
+        given = list(sys.argv[1:] if args is None else args)
+        if self._show_help(given, prog_name):
+            sys.exit(0)
         try:
             code = super().main(
                 args=args,
@@ -93,6 +96,20 @@ class GuardedGroup(TyperGroup):
             sys.exit(BAD_INPUT)
         except typer.Abort:
             sys.exit(INTERRUPTED)
+
+    def _show_help(self, args: list[str], prog_name: str | None) -> bool:
+        """Print the help of a command, where that is asked for, and say whether it was.
+
+        The ordinary way coerces every option of the group first, for which typer imports pydantic: a third of the
+        time that help may take.
+        """
+        if not args or args[0] not in self.commands or not {"-h", "--help"} & set(args[1:]):
+            return False
+        command = self.commands[args[0]]
+        context = command.context_class(command, info_name=f"{prog_name or 'physai-inverse'} {args[0]}")
+        context.help_option_names = ["-h", "--help"]
+        typer.echo(command.get_help(context))
+        return True
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command, and turn what it raises into an exit code."""

@@ -81,8 +81,8 @@ def import_table(
     """Import trainings that were run elsewhere.
 
     Columns named like parameters are parameters; state, seed, seconds, reason and kind are known; every other
-    column with numbers is a metric. Rows that do not fit are named, and nothing is imported then, unless --skip-bad
-    is given.
+    column with numbers is a metric. Rows that do not fit are named, and nothing is imported then, unless
+    --skip-bad is given.
     """
     from physai_inverse.cli.json_lines import print_json
     from physai_inverse.cli.opening import load, open_new

@@ -163,7 +163,7 @@ def estimates_table(
             metric = measured.get(name)
             cells.append(number_text(float(metric)) if isinstance(metric, Curve) else metric_text(metric))
         table.add_row(*cells, meanings.get(name, ""))
-    table.caption = " ".join(f"{name}={scalar_text(value)}" for name, value in config.items())
+    table.caption, table.caption_style = config_text(config), ""
     return table
 
 

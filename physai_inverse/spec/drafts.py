@@ -18,7 +18,10 @@ GUESSES: dict[str, str] = {
 }
 """Ranges to start from, by the usual names; everything else starts as a number between 0 and 1."""
 
-SCHEMA_LINE = "# yaml-language-server: $schema=./study.schema.json  (physai-inverse schema > study.schema.json)"
+SCHEMA_LINES = (
+    "# yaml-language-server: $schema=./study.schema.json",
+    "# (for editors that complete and check: physai-inverse schema > study.schema.json)",
+)
 FIRST_WISHES = ("val_loss", "test_loss", "loss")
 
 
@@ -33,7 +36,7 @@ def draft_for_task(name: str) -> str:
     task = describe(name)
     wish = next((metric for metric in FIRST_WISHES if metric in task.metrics), next(iter(task.metrics)))
     lines = [
-        SCHEMA_LINE,
+        *SCHEMA_LINES,
         *(f"# {line}" for line in _filled(task.description)),
         f"name: {name}",
         "",
@@ -73,12 +76,12 @@ def draft_for_command(command: str, name: str) -> str:
             f"not {command!r}."
         )
     lines = [
-        SCHEMA_LINE,
-        f"name: {json.dumps(name)}",
+        *SCHEMA_LINES,
+        f"name: {_flow(name)}",
         "",
         "# What may be configured. The ranges are guesses from the names: set them.",
         "space:",
-        *(f"  {json.dumps(word)}: {GUESSES.get(word, '{type: float, low: 0.0, high: 1.0}')}" for word in names),
+        *(f"  {_flow(word)}: {GUESSES.get(word, '{type: float, low: 0.0, high: 1.0}')}" for word in names),
         "",
         "# What must hold between parameters; may stay empty.",
         "constraints: []",
