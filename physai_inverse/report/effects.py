@@ -231,7 +231,7 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
     totals = [max(effect.total_share, effect.share) for effect in turned]
     return {
         "data": [
-            bars("with interactions", totals, OURS_CORE, [percent(effect.share) for effect in turned]),
+            bars("with interactions", totals, OURS_CORE, [_share(effect) for effect in turned]),
             bars("by itself", [effect.share for effect in turned], OURS, [""] * len(turned)),
         ],
         "layout": layout(
@@ -239,8 +239,9 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
             barmode="overlay",
             xaxis=axis(
                 "share of the variance over the space",
-                within=(0, min(1.15, 1.2 * max([*totals, 0.1]))),
+                within=(0, 1.45 * max([*totals, 0.1])),
                 tickformat=".0%",
+                nticks=5,
             ),
             yaxis=axis(
                 "",
@@ -253,6 +254,11 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
             ),
         ),
     }
+
+
+def _share(effect: Effect) -> str:
+    alone, together = percent(effect.share), percent(effect.total_share)
+    return alone if alone == together else f"{alone} alone, {together} with others"
 
 
 def _parameter(space: Space, name: str) -> FreeParameter:

@@ -86,7 +86,7 @@ def _where(space: Space, bad: Sequence[Trial], good: Sequence[Trial], labels: Ma
     count, text = min(found, key=lambda item: item[0])
     if count > MAX_SHARE * len(good):
         return None
-    return f"all at {text}, where {count} of the {len(good)} good ones lie, too"
+    return f"all at {text}; of the {len(good)} good trainings {count or 'none'} lie there"
 
 
 def _at(values: "np.ndarray") -> str:

@@ -57,6 +57,9 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 LOG_RATIO = 30.0
 """Positive values whose largest is this many times the smallest are shown on a logarithmic axis."""
 
+SKEWED_RATIO = 8.0
+"""The same for values most of which crowd at the low end."""
+
 MAX_LABEL = 26
 
 
@@ -72,8 +75,11 @@ def finite(values: "Iterable[float] | np.ndarray") -> list[float | None]:
 
 def is_log(values: Iterable[float]) -> bool:
     """Say whether values span orders of magnitude."""
-    kept = [value for value in values if math.isfinite(value)]
-    return len(kept) > 1 and min(kept) > 0 and max(kept) >= LOG_RATIO * min(kept)
+    kept = sorted(value for value in values if math.isfinite(value))
+    if len(kept) < 2 or kept[0] <= 0:
+        return False
+    low, middle, high = kept[0], kept[len(kept) // 2], kept[-1]
+    return high >= LOG_RATIO * low or (high >= SKEWED_RATIO * low and high - middle > 2 * (middle - low))
 
 
 def bounds(values: Iterable[float], *, log: bool) -> tuple[float, float] | None:

@@ -21,7 +21,7 @@ def headline(found: Findings) -> Markup:
         "header",
         element("p", "Study report", class_="kicker"),
         element("h1", study.name),
-        element("p", goals(study.objective), class_="objective"),
+        element("p", goals(study.objective, found.labels), class_="objective"),
         _verdict(found),
         class_="headline",
     )
@@ -52,7 +52,7 @@ def _verdict(found: Findings) -> Markup:
                 f"; it measured {number(float(measured))}" + (f" in one of {runs} runs" if runs > 1 else "")
             )
         sentence.append(". ")
-    sentence.append(f"Probability: {chance(recommendation)}.")
+    sentence.append(f"Probability: {chance(recommendation, found.study.objective, found.labels)}.")
     return join(
         element("p", *sentence, class_="verdict"),
         _beside_random(found),

@@ -19,10 +19,10 @@ from physai_inverse.report.findings import Findings, gather
 from physai_inverse.report.headline import headline
 from physai_inverse.report.markup import Markup, element, embedded, join
 from physai_inverse.report.progress import plot_progress
-from physai_inverse.report.tables import answer_tables, failure_table, score_table, trial_table
+from physai_inverse.report.tables import GRADES, answer_tables, digits, failure_table, score_table, trial_table
 from physai_inverse.report.tradeoffs import plot_tradeoff
 from physai_inverse.report.trust import predicted_figure
-from physai_inverse.report.words import arrow, percent, visible
+from physai_inverse.report.words import arrow, number, percent, trust, visible
 from physai_inverse.study import Answer, Campaign, Study
 
 MAX_TRADEOFFS = 6
@@ -117,11 +117,13 @@ class _Page:
         )
         return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
-    def _figure(self, figure: Figure, caption: str | None = None) -> Markup:
+    def _figure(self, figure: Figure, caption: str | None = None, *, legend: bool = True) -> Markup:
         """Place a figure; the height is kept free so that nothing jumps when it is drawn."""
         self.figures.append(figure)
         layout = figure["layout"]
         assert isinstance(layout, dict)
+        if not legend:
+            layout["showlegend"] = False
         return element(
             "figure",
             element(
@@ -168,6 +170,8 @@ class _Page:
                     "Each training predicted from the others; bars are 90 % intervals. The nearer to the dotted "
                     "line the better, and about nine of ten bars should cross it.",
                 ),
+                self._reading(name),
+                class_="side",
                 data_panel=f"trust:{place}",
                 hidden=place != shown[0][0],
             )
@@ -178,7 +182,8 @@ class _Page:
             "trust",
             "Can the forward map be trusted?",
             "What it says about trainings that it has not seen, against what they measured.",
-            element("div", element("div", choice, *panels), class_="half") if panels else None,
+            choice,
+            *panels,
             score_table(found),
             element(
                 "p",
@@ -186,6 +191,27 @@ class _Page:
                 "the 50 % intervals half should hold the measured value, of the 90 % intervals nine in ten.",
                 class_="note",
             ),
+        )
+
+    def _reading(self, name: str) -> Markup:
+        """Say beside the figure what it means."""
+        scores = self.found.scores[name]
+        grade, reading = trust(scores)
+        facts = [
+            ("Variance explained (R²)", digits(scores.r2)),
+            ("Rank correlation", digits(scores.rank_correlation)),
+            ("Inside 50 % intervals", percent(scores.coverage_50)),
+            ("Inside 90 % intervals", percent(scores.coverage_90)),
+            ("Typical error", number(scores.rmse)),
+            ("Held-out trainings", str(scores.rows)),
+        ]
+        rows = [element("div", element("dt", key), element("dd", fact)) for key, fact in facts]
+        return element(
+            "div",
+            element("p", element("span", GRADES[grade], class_=f"grade {grade}")),
+            element("p", f"{reading[0].upper()}{reading[1:]}."),
+            element("dl", *rows, class_="config"),
+            class_="reading",
         )
 
     def _choice(self, group: str, options: Sequence[tuple[int, str]]) -> Markup | None:
@@ -211,7 +237,7 @@ class _Page:
                     element(
                         "h3",
                         found.label(effect.parameter),
-                        element("span", percent(effect.share), class_="faint"),
+                        element("span", self._condition(effect.parameter), class_="faint"),
                     ),
                     self._figure(effect_figure(found.study, effect, scale, self._tried(effect.parameter))),
                     class_="small",
@@ -250,6 +276,10 @@ class _Page:
             *panels,
         )
 
+    def _condition(self, name: str) -> str | None:
+        condition = self.found.study.space.parameters[name].when
+        return None if condition is None else f"where {visible(str(condition), 40)}"
+
     def _tried(self, name: str) -> list[float]:
         space = self.found.study.space
         parameter = space.free[space.names.index(name)]
@@ -264,7 +294,7 @@ class _Page:
         figures = [
             self._figure(
                 plot_tradeoff(found.study, found.first, name, baseline=found.baseline, labels=found.labels),
-                f"{found.label(name)} against {found.label(found.first)}.",
+                legend=False,
             )
             for name in others
         ]
@@ -278,10 +308,19 @@ class _Page:
         return _section(
             "tradeoffs",
             "What is paid for it",
-            f"Every training: {found.label(found.first)} across, another metric up. Dashed lines are limits.",
+            self._tradeoff_key(),
             element("div", *figures[:MAX_TRADEOFFS], class_="grid wide"),
             rest,
         )
+
+    def _tradeoff_key(self) -> str:
+        found = self.found
+        key = f"Every training by its {found.label(found.first)} and another metric"
+        if found.study.objective.limits:
+            key += "; dashed lines are limits, hollow circles break one"
+        if found.baseline is not None:
+            key += "; grey is random search"
+        return key + ("; ★ is recommended." if found.recommendation is not None else ".")
 
     def _answers(self) -> "tuple[str, str, Markup] | None":
         if not self.found.answers:

@@ -125,6 +125,7 @@ def plot_progress(
                     "type": "scatter",
                     "mode": "markers",
                     "name": "Recommended",
+                    "legendrank": 3,
                     "x": [count + 1],
                     "y": [tracks[0].values[count]],
                     "marker": {"symbol": "star", "size": 15, "color": PICK, "line": {"width": 1, "color": OURS}},
@@ -135,9 +136,9 @@ def plot_progress(
     return {
         "data": traces,
         "layout": layout(
-            height=400,
+            height=420,
             xaxis=_counts(max(len(each.trials) for each in tracks)),
-            yaxis=axis((labels or {}).get(wish.metric, wish.metric), log=log, within=bounds(shown, log=log)),
+            yaxis=axis((labels or {}).get(wish.metric, wish.metric), log=log, within=_above_foot(shown, log=log)),
             yaxis2={"overlaying": "y", "visible": False, "range": [0, 1], "fixedrange": True},
             shapes=[
                 shape
@@ -147,6 +148,15 @@ def plot_progress(
             ],
         ),
     }
+
+
+def _above_foot(values: Sequence[float], *, log: bool) -> tuple[float, float] | None:
+    """Leave room below the values for the crosses of failed trainings."""
+    ends = bounds(values, log=log)
+    if ends is None:
+        return None
+    low, high = ends
+    return (low * (low / high) ** 0.12, high) if log else (low - 0.12 * (high - low), high)
 
 
 def _counts(most: int) -> dict[str, object]:
@@ -176,6 +186,7 @@ def _traces(each: Track, place: int) -> list[Trace]:
             "type": "scatter",
             "mode": "lines",
             "name": f"{NAMES[place]}, best so far",
+            "legendrank": 1 + place,
             "x": counts,
             "y": finite(each.best),
             "line": {"color": LINES[place], "width": 2.6 if place == 0 else 2.0, "shape": "hv"},
@@ -188,6 +199,7 @@ def _traces(each: Track, place: int) -> list[Trace]:
                 "type": "scatter",
                 "mode": "markers",
                 "name": "Failed" if place == 0 else "Failed (random search)",
+                "legendrank": 4 + place,
                 "x": failed,
                 "y": [0.035 if place == 0 else 0.085] * len(failed),
                 "yaxis": "y2",

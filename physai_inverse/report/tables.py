@@ -15,9 +15,10 @@ MAX_REASON = 240
 GRADES = {"good": "● good", "fair": "◐ fair", "poor": "○ poor", "unknown": "· unknown"}
 
 
-def head(names: Sequence[object]) -> Markup:
-    """Write the row of column names."""
-    return element("thead", element("tr", *(element("th", name, scope="col") for name in names)))
+def head(names: Sequence[object], words: Sequence[object] = ()) -> Markup:
+    """Write the row of column names; those of `words` stand to the left, as their columns do."""
+    cells = [element("th", name, scope="col", class_="words" if name in words else None) for name in names]
+    return element("thead", element("tr", *cells))
 
 
 def score_table(found: Findings) -> Markup:
@@ -37,21 +38,22 @@ def score_table(found: Findings) -> Markup:
                 "tr",
                 element("th", found.label(name), scope="row"),
                 element("td", scores.rows),
-                element("td", _digits(scores.r2)),
-                element("td", _digits(scores.rank_correlation)),
+                element("td", digits(scores.r2)),
+                element("td", digits(scores.rank_correlation)),
                 element("td", percent(scores.coverage_50)),
                 element("td", percent(scores.coverage_90)),
                 element(
-                    "td", element("span", GRADES[grade], class_=f"grade {grade}"), " ", reading, class_="words"
+                    "td", element("span", GRADES[grade], class_=f"grade {grade}"), ": ", reading, class_="words"
                 ),
                 data_show=f"trust:{place}",
             )
         )
     columns = ["metric", "rows", "R²", "rank corr.", "in 50 %", "in 90 %", "reading"]
-    return element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll")
+    return element("div", element("table", head(columns, ["reading"]), element("tbody", *rows)), class_="scroll")
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
+    """Write a score with two digits."""
     return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else "—"
 
 
@@ -67,14 +69,14 @@ def failure_table(found: Findings) -> Markup:
             element(
                 "td",
                 element("code", visible(each.reason, MAX_REASON) or "no reason given"),
-                element("span", f" trial {each.example}", class_="faint"),
+                element("span", f" (trial {each.example})", class_="faint"),
                 class_="words",
             ),
         )
         for each in classes
     ]
     columns = ["class", "count", "where", "most frequent reason"]
-    return element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll")
+    return element("div", element("table", head(columns, columns[2:]), element("tbody", *rows)), class_="scroll")
 
 
 def answer_tables(found: Findings) -> list[Markup]:
@@ -98,7 +100,7 @@ def answer_tables(found: Findings) -> list[Markup]:
                     )
                     for name in metrics
                 ),
-                *(element("td", scalar(config[name]) if name in config else "·") for name in names),
+                *(element("td", visible(scalar(config[name]), 40) if name in config else "·") for name in names),
             )
             for config, probability, predicted in zip(
                 answer.configs, answer.probabilities, answer.predictions, strict=True
@@ -112,7 +114,7 @@ def answer_tables(found: Findings) -> list[Markup]:
         result.append(
             element(
                 "div",
-                element("h3", answer.query),
+                element("h3", visible(answer.query)),
                 element("p", answer.statement),
                 element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll"),
             )

@@ -10,7 +10,6 @@ from physai_inverse.report.figures import (
     OURS_FAINT,
     PICK,
     RANDOM_FAINT,
-    SOFT,
     Figure,
     Trace,
     axis,
@@ -57,9 +56,11 @@ def plot_tradeoff(
     met = [allowed(trial, study.objective) for trial in finished]
     traces: list[Trace] = []
     if theirs:
-        traces.append(_dots(theirs, metric, other, "Random search", RANDOM_FAINT, ["circle"] * len(theirs)))
-    symbols = ["circle" if may else "circle-open" for may in met]
-    traces.append(_dots(finished, metric, other, "This study", OURS, symbols))
+        traces.append(_dots(theirs, metric, other, "Random search", RANDOM_FAINT, "circle"))
+    for flag, name, symbol in ((True, "This study", "circle"), (False, "Limit broken", "circle-open")):
+        some = [trial for trial, may in zip(finished, met, strict=True) if may == flag and not trial.state.bad]
+        if some:
+            traces.append(_dots(some, metric, other, name, OURS, symbol))
     front = _front(study.objective, finished, met, metric, other)
     if front:
         traces.append(
@@ -76,7 +77,7 @@ def plot_tradeoff(
     for trial in finished:
         if trial.number == chosen:
             traces.append(
-                _dots([trial], metric, other, "Recommended", PICK, ["star"])
+                _dots([trial], metric, other, "Recommended", PICK, "star")
                 | {
                     "marker": {"symbol": "star", "size": 14, "color": PICK, "line": {"width": 1, "color": OURS}},
                 }
@@ -96,18 +97,14 @@ def plot_tradeoff(
     }
 
 
-def _dots(
-    trials: Sequence[Trial], metric: str, other: str, name: str, colour: str, symbols: Sequence[str]
-) -> Trace:
+def _dots(trials: Sequence[Trial], metric: str, other: str, name: str, colour: str, symbol: str) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
         "x": finite(value(trial, metric) for trial in trials),
         "y": finite(value(trial, other) for trial in trials),
-        "marker": {"color": colour, "size": 7, "symbol": list(symbols), "line": {"width": 1, "color": SOFT}}
-        if colour == PICK
-        else {"color": colour, "size": 7, "symbol": list(symbols)},
+        "marker": {"color": colour, "size": 7, "symbol": symbol},
         "customdata": [trial.number for trial in trials],
         "hovertemplate": f"{name}, trial %{{customdata}}<br>%{{x:.4~g}} | %{{y:.4~g}}<extra></extra>",
     }

@@ -2,10 +2,10 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from physai_inverse.forward import Scores
-from physai_inverse.objective import Maximize, Minimize, Objective, Target, Wish
+from physai_inverse.objective import AtLeast, AtMost, Goal, Maximize, Minimize, Objective, Target, Wish
 from physai_inverse.observations import Scalar
 from physai_inverse.study import Recommendation
 
@@ -13,6 +13,8 @@ FEW_ROWS = 8
 """Below this number of held-out values nothing is said about a model."""
 
 MINUS = "\u2212"
+NARROW = "\u202f"
+"""A narrow space that no line breaks at."""
 
 GOOD_R2, FAIR_R2, FAIR_RANK = 0.8, 0.4, 0.6
 
@@ -36,10 +38,12 @@ def number(value: float | int, digits: int = 3) -> str:
     if value == 0:
         return "0"
     size = abs(value)
-    if size >= 10 ** max(digits, 4):
-        text = f"{value:,.0f}" if size < 1e6 else f"{value:.{digits - 1}e}"
+    if 1e3 <= size < 1e6:
+        text = f"{value:,.0f}"
+    elif 1e-3 <= size < 1e3:
+        text = f"{value:.{digits}g}"
     else:
-        text = f"{value:.{digits}g}" if size >= 1e-3 else f"{value:.{digits - 1}e}"
+        text = f"{value:.{digits - 1}e}"
     mantissa, mark, exponent = text.partition("e")
     if mark:
         mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
@@ -57,10 +61,10 @@ def percent(share: float) -> str:
     if not math.isfinite(share):
         return "—"
     if 0 < share < 0.01:
-        return "under 1 %"
+        return f"under 1{NARROW}%"
     if 0.99 < share < 1:
-        return "over 99 %"
-    return f"{100 * share:.0f} %"
+        return f"over 99{NARROW}%"
+    return f"{100 * share:.0f}{NARROW}%"
 
 
 def interval(low: float, high: float) -> str:
@@ -75,18 +79,23 @@ def duration(seconds: float) -> str:
     return f"{number(seconds / 60, 2)} min" if seconds < 7200 else f"{number(seconds / 3600, 2)} h"
 
 
-def goals(objective: Objective) -> str:
+def goal_text(goal: Goal, labels: Mapping[str, str]) -> str:
+    """Write one goal."""
+    name = labels.get(goal.metric, goal.metric)
+    if isinstance(goal, Target):
+        return f"{name} = {number(goal.value)} ± {number(goal.half_width)}"
+    if isinstance(goal, AtMost | AtLeast):
+        return f"{name} {'≤' if isinstance(goal, AtMost) else '≥'} {number(goal.bound)}"
+    return f"{'minimize' if isinstance(goal, Minimize) else 'maximize'} {name}"
+
+
+def goals(objective: Objective, labels: Mapping[str, str]) -> str:
     """Write the objective as a sentence without its full stop."""
-    wishes = [
-        f"bring {wish.metric} to {number(wish.value)} ± {number(wish.half_width)}"
-        if isinstance(wish, Target)
-        else str(wish)
-        for wish in objective.wishes
-    ]
-    limits = [str(limit).replace("<=", "≤").replace(">=", "≥") for limit in objective.limits]
-    text = " and ".join(wishes) or "meet the limits"
-    if limits:
-        text += f" with {' and '.join(limits)}"
+    wishes = " and ".join(
+        f"{'reach ' if isinstance(wish, Target) else ''}{goal_text(wish, labels)}" for wish in objective.wishes
+    )
+    limits = " and ".join(goal_text(limit, labels) for limit in objective.limits)
+    text = f"{wishes} with {limits}" if wishes and limits else wishes or f"meet {limits}"
     return visible(text[0].upper() + text[1:])
 
 
@@ -113,9 +122,12 @@ def arrow(wish: Wish) -> str:
     return "higher is better" if isinstance(wish, Maximize) else "lower is better"
 
 
-def chance(recommendation: Recommendation) -> str:
+def chance(recommendation: Recommendation, objective: Objective, labels: Mapping[str, str]) -> str:
     """Write the probability of a recommendation with its meaning."""
-    return visible(f"{percent(recommendation.probability)} {recommendation.meaning}")
+    meaning = recommendation.meaning
+    for goal in objective.goals:
+        meaning = meaning.replace(str(goal), goal_text(goal, labels))
+    return visible(f"{percent(recommendation.probability)} {meaning}")
 
 
 def trust(scores: Scores) -> tuple[str, str]:

@@ -241,9 +241,7 @@ def demo_campaign(budget: int = 40, fresh: int = 3) -> tuple[Study, Study, Campa
 
     campaign = Campaign(
         recommendation=recommendation,
-        ours=again(
-            recommendation.config, recommendation.number, recommendation.predictions["val_loss"].median
-        ),
+        ours=again(recommendation.config, recommendation.number, recommendation.predictions["val_loss"].median),
         baseline=again(found[0].config, found[0].number, found[1]),
         metric="val_loss",
     )
