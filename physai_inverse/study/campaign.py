@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from physai_inverse.observations import Scalar, Trainer
-from physai_inverse.store import Trial
+from physai_inverse.seeds import child
+from physai_inverse.store import Proposal, Trial
+from physai_inverse.study.proposing import training_seed
 from physai_inverse.study.results import Recommendation
 from physai_inverse.study.run import OnProgress, best_measured, make_executor, run
 from physai_inverse.study.study import Study
@@ -144,9 +146,12 @@ def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study
         seed=study.seed,
         method="random",
     )
-    # One pick after the other, each as often as it lacks trainings; two equal picks share theirs.
+    # The same seeds for every pick; one pick after the other, so that two equal picks share their trainings.
     for _, config, _ in picks.values():
-        fresh.enqueue([config] * (repeats - len(_trainings(fresh, config))))
+        there = {trial.seed for trial in _trainings(fresh, config)}
+        seeds = [training_seed(child(study.seed, "fresh"), repeat) for repeat in range(repeats)]
+        waiting = [Proposal(config, seed=seed, origin="queued") for seed in seeds if seed not in there]
+        fresh.store.enqueue(fresh.name, waiting)
     return fresh
 
 
