@@ -146,7 +146,7 @@ def scalar_text(parameter: Parameter, value: Scalar) -> str:
     if not isinstance(value, str):
         return repr(value)
     try:
-        same = read_scalar(parameter, value) == value and not _is_json_text(value)
+        same = value != "" and read_scalar(parameter, value) == value and not _is_json_text(value)
     except InvalidInput:
         same = False
     return value if same else json.dumps(value)

@@ -68,13 +68,18 @@ def came(value: object) -> str:
     return f"the text {text}" if isinstance(value, str) else text
 
 
-def _keys(document: Document, location: tuple[int | str, ...]) -> Keys:
-    """Leave out of pydantic's location what is not in the file: names of union members."""
-    keys: Keys = ()
-    for part in location:
-        if (*keys, part) in document.values:
-            keys = (*keys, part)
-    return keys
+def _keys(document: Document, location: tuple[int | str, ...], keys: Keys = ()) -> Keys:
+    """Leave out of pydantic's location what is not in the file: names of union members.
+
+    Such a name may also be a key there (`command` is both), so the reading that explains most parts is taken.
+    """
+    if not location:
+        return keys
+    without = _keys(document, location[1:], keys)
+    inner = (*keys, location[0])
+    if inner not in document.values:
+        return without
+    return max(_keys(document, location[1:], inner), without, key=len)
 
 
 def _say(document: Document, keys: Keys, items: "list[ErrorDetails]", known: Mapping[str, Collection[str]]) -> str:
