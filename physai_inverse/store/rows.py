@@ -1,21 +1,23 @@
 """Rows read and checked: every row that leaves this module has the checksum that it was written with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from physai_inverse.errors import Conflict, InvalidInput, NotFound, StoreDamaged
 from physai_inverse.observations import Metric, Observation, TrialState
 from physai_inverse.store import tables
 from physai_inverse.store.encoding import read_config, read_json, read_metrics
+from physai_inverse.store.statements import fetch
 from physai_inverse.store.tables import (
     EventRow,
     LeaseRow,
     ObservationRow,
     RequestRow,
+    Row,
     SpaceRow,
     StudyRow,
     TrialRow,
@@ -127,14 +129,14 @@ def study_row(connection: Connection, name: object, *, locked: bool = False) -> 
     """
     if not isinstance(name, str):
         raise InvalidInput(f"`name` must be the name of a study, not {type(name).__name__}.")
-    found = connection.execute(STUDY_LOCKED if locked else STUDY, {"name": _speakable(name)}).first()
-    if found is None:
+    found = fetch(connection, STUDY_LOCKED if locked else STUDY, {"name": _speakable(name)})
+    if not found:
         names = study_names(connection)
         if name in names:
             raise StoreDamaged(f"study `{name}` is there and cannot be found by its name")
         known = ", ".join(f"`{known}`" for known in names[:10]) + (", ..." if len(names) > 10 else "")
         raise NotFound(f"There is no study `{name}`; there {'are ' + known if names else 'is none at all'}.")
-    return intact(StudyRow._make(found))
+    return intact(_made(StudyRow, found[0]))
 
 
 def study_names(connection: Connection) -> tuple[str, ...]:
@@ -143,20 +145,20 @@ def study_names(connection: Connection) -> tuple[str, ...]:
     Raises:
         StoreDamaged: there is a space of a study that is not there, which no verb leaves behind.
     """
-    names = tuple(connection.execute(NAMES).scalars())
-    if int(connection.execute(LAST_SPACE).scalar() or 0) != len(names):
+    names = tuple(str(row[0]) for row in fetch(connection, NAMES, {}))
+    if _number(connection, LAST_SPACE) != len(names):
         raise StoreDamaged(f"it has {len(names)} studies and spaces of another number of them")
     return names
 
 
 def next_study_id(connection: Connection) -> int:
     """Give the id of the study that is made next."""
-    return int(connection.execute(LAST_STUDY).scalar() or 0) + 1
+    return _number(connection, LAST_STUDY) + 1
 
 
 def record_of(connection: Connection, head: StudyRow) -> StudyRecord:
     """Put together what is known of a study."""
-    spaces = [intact(SpaceRow._make(row)) for row in connection.execute(SPACES, {"study": head.id})]
+    spaces = [intact(_made(SpaceRow, row)) for row in fetch(connection, SPACES, {"study": head.id})]
     if [row.version for row in spaces] != list(range(1, head.num_spaces + 1)):
         raise StoreDamaged(f"study `{head.name}` has {len(spaces)} of {head.num_spaces} spaces")
     return StudyRecord(
@@ -189,44 +191,44 @@ def check_number(head: StudyRow, number: object) -> int:
 def trial_row(connection: Connection, head: StudyRow, number: object) -> TrialRow:
     """Read the row of a trial that exists."""
     where = {"study": head.id, "number": check_number(head, number)}
-    found = connection.execute(TRIAL, where).first()
-    if found is None:
+    found = fetch(connection, TRIAL, where)
+    if not found:
         raise StoreDamaged(f"trial {number} of study `{head.name}` is missing")
-    return intact(TrialRow._make(found))
+    return intact(_made(TrialRow, found[0]))
 
 
 def waiting_rows(connection: Connection, head: StudyRow, count: int) -> list[TrialRow]:
     """Read the first trials that wait for a claim."""
-    rows = connection.execute(WAITING, {"study": head.id, "count": count})
-    return [intact(TrialRow._make(row)) for row in rows]
+    rows = fetch(connection, WAITING, {"study": head.id, "count": count})
+    return [intact(_made(TrialRow, row)) for row in rows]
 
 
 def running_rows(connection: Connection, head: StudyRow) -> list[tuple[TrialRow, LeaseRow]]:
     """Read every running trial with its live lease."""
     pairs = []
-    for found in connection.execute(RUNNING, {"study": head.id}):
-        row = intact(TrialRow._make(found[:NUM_TRIAL_COLUMNS]))
+    for found in fetch(connection, RUNNING, {"study": head.id}):
+        row = intact(_made(TrialRow, found[:NUM_TRIAL_COLUMNS]))
         if found[NUM_TRIAL_COLUMNS] is None:
             raise StoreDamaged(f"running trial {row.number} of study `{head.name}` has no lease")
-        pairs.append((row, intact(LeaseRow._make(found[NUM_TRIAL_COLUMNS:]))))
+        pairs.append((row, intact(_made(LeaseRow, found[NUM_TRIAL_COLUMNS:]))))
     return pairs
 
 
 def lease_rows(connection: Connection, head: StudyRow, number: int) -> list[LeaseRow]:
     """Read every lease of a trial, the ended ones too."""
-    found = connection.execute(LEASES, {"study": head.id, "number": number})
-    return [intact(LeaseRow._make(row)) for row in found]
+    found = fetch(connection, LEASES, {"study": head.id, "number": number})
+    return [intact(_made(LeaseRow, row)) for row in found]
 
 
 def observation_rows(connection: Connection, head: StudyRow, number: int) -> list[ObservationRow]:
     """Read every observation of a trial, the late ones too."""
-    found = connection.execute(OBSERVATIONS, {"study": head.id, "number": number})
-    return [intact(ObservationRow._make(row)) for row in found]
+    found = fetch(connection, OBSERVATIONS, {"study": head.id, "number": number})
+    return [intact(_made(ObservationRow, row)) for row in found]
 
 
 def late_rows(connection: Connection, head: StudyRow) -> list[ObservationRow]:
     """Read every observation that came after its trial was finished."""
-    return [intact(ObservationRow._make(row)) for row in connection.execute(LATE, {"study": head.id})]
+    return [intact(_made(ObservationRow, row)) for row in fetch(connection, LATE, {"study": head.id})]
 
 
 def snapshots(connection: Connection, head: StudyRow, number: int | None = None) -> list[Snapshot]:
@@ -238,10 +240,10 @@ def snapshots(connection: Connection, head: StudyRow, number: int | None = None)
     where: dict[str, int] = {"study": head.id}
     expected = range(head.num_trials) if number is None else range(number, number + 1)
     if number is None:
-        found = connection.execute(SNAPSHOTS, where)
+        found = fetch(connection, SNAPSHOTS, where)
     else:
-        found = connection.execute(ONE_SNAPSHOT, {**where, "number": number})
-    result = [_snapshot(tuple(row)) for row in found.all()]
+        found = fetch(connection, ONE_SNAPSHOT, {**where, "number": number})
+    result = [_snapshot(row) for row in found]
     if [row.trial.number for row in result] != list(expected):
         raise StoreDamaged(f"study `{head.name}` shows {len(result)} of {len(expected)} trials")
     return result
@@ -260,11 +262,11 @@ def changed_snapshots(connection: Connection, head: StudyRow, since: int) -> lis
 def curve_texts(connection: Connection, head: StudyRow, number: int | None = None) -> Curves:
     """Read the texts of all curves of a study or of one trial; `read_metrics` checks them."""
     if number is None:
-        found = connection.execute(CURVES, {"study": head.id})
+        found = fetch(connection, CURVES, {"study": head.id})
     else:
-        found = connection.execute(CURVES_OF_ONE, {"study": head.id, "number": number})
+        found = fetch(connection, CURVES_OF_ONE, {"study": head.id, "number": number})
     texts: dict[tuple[int, int], dict[str, str]] = {}
-    for of, ordinal, metric, points in found:
+    for of, ordinal, metric, points in cast("list[tuple[int, int, str, str]]", found):
         texts.setdefault((of, ordinal), {})[metric] = points
     return texts
 
@@ -321,10 +323,10 @@ def answer_of(connection: Connection, head: StudyRow, key: str, verb: str, body:
     Raises:
         Conflict: the key was used for another request.
     """
-    found = connection.execute(REQUEST, {"study": head.id, "key": key}).first()
-    if found is None:
+    found = fetch(connection, REQUEST, {"study": head.id, "key": key})
+    if not found:
         return None
-    row = intact(RequestRow._make(found))
+    row = intact(_made(RequestRow, found[0]))
     if (row.verb, row.body) != (verb, body):
         raise Conflict(
             f"`request` {key!r} was already used for another `{row.verb}`. Use a new key for each new request."
@@ -338,7 +340,7 @@ def event_rows(connection: Connection, head: StudyRow, since: int) -> list[Event
     Raises:
         StoreDamaged: one is missing or changed.
     """
-    rows = [EventRow._make(row) for row in connection.execute(EVENTS, {"study": head.id, "since": max(since, 0)})]
+    rows = [_made(EventRow, row) for row in fetch(connection, EVENTS, {"study": head.id, "since": max(since, 0)})]
     first = max(since, 1)
     if [row.seq for row in rows] != list(range(first, head.version + 1)):
         raise StoreDamaged(f"study `{head.name}` has {len(rows)} of {head.version + 1 - first} events")
@@ -354,11 +356,21 @@ def event_rows(connection: Connection, head: StudyRow, since: int) -> list[Event
 STATES = {state.value: state for state in TrialState}
 
 
+def _made(kind: type[Row], columns: Sequence[object]) -> Row:
+    made: Row = kind._make(columns)
+    return made
+
+
+def _number(connection: Connection, statement: Select[*tuple[object, ...]]) -> int:
+    found = fetch(connection, statement, {})[0][0]
+    return found if isinstance(found, int) else 0
+
+
 def _snapshot(found: tuple[object, ...]) -> Snapshot:
-    row = intact(TrialRow._make(found[:NUM_TRIAL_COLUMNS]))
+    row = intact(_made(TrialRow, found[:NUM_TRIAL_COLUMNS]))
     observation = None
     if found[NUM_TRIAL_COLUMNS] is not None:
-        observation = intact(ObservationRow._make(found[NUM_TRIAL_COLUMNS:]))
+        observation = intact(_made(ObservationRow, found[NUM_TRIAL_COLUMNS:]))
     if (observation is None) == STATES[row.state].finished:
         raise StoreDamaged(
             f"trial {row.number} is {row.state} and has {'an' if observation else 'no'} observation"

@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import and_, bindparam, insert, update
+from sqlalchemy import Update, and_, bindparam, insert, update
 from sqlalchemy.engine import Connection
 
 from physai_inverse.errors import StoreDamaged
 from physai_inverse.store import tables
 from physai_inverse.store.lease_clock import Moment
+from physai_inverse.store.statements import change
 from physai_inverse.store.tables import (
     CurveRow,
     EventRow,
@@ -206,17 +207,15 @@ class Writing:
         self._trials.update({str(row.number): row.crc for row in rows})
         return rows
 
-    def _exactly_one(self, statement: object, values: dict[str, object], what: str) -> None:
-        result = self.connection.execute(statement, values)  # type: ignore[call-overload]  # one of the three above
-        if result.rowcount != 1:
+    def _exactly_one(self, statement: Update, values: dict[str, object], what: str) -> None:
+        if change(self.connection, statement, [values]) != 1:
             raise StoreDamaged(f"{what} changed under the lock")
 
 
 def insert_rows(connection: Connection, rows: list[Row]) -> list[Row]:
     """Insert rows of one table and give them back."""
     if rows:
-        values = [row._asdict() for row in rows]
-        connection.execute(INSERTS[table_of(type(rows[0]))], values if len(values) > 1 else values[0])
+        change(connection, INSERTS[table_of(type(rows[0]))], [row._asdict() for row in rows])
     return rows
 
 

@@ -5,10 +5,9 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from typing import Any, Self
 
 from physai_inverse.observations import Curve, Observation
 from physai_inverse.store import Proposal, Store
@@ -54,40 +53,82 @@ VERBS: dict[str, Callable[[Store, Path], object]] = {
 }
 
 
-@contextmanager
-def struck(strike: Callable[[], None], at: int) -> Iterator[list[str]]:
-    """Call `strike` before the statement or commit number `at`; give the list of statements seen."""
-    seen: list[str] = []
-
-    def count(what: str) -> None:
-        seen.append(what)
-        if len(seen) == at:
-            strike()
-
-    def on_statement(*arguments: object) -> None:
-        count(str(arguments[2]))
-
-    def on_commit(_connection: object) -> None:
-        count("COMMIT")
-
-    event.listen(Engine, "before_cursor_execute", on_statement)
-    event.listen(Engine, "commit", on_commit)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", on_statement)
-        event.remove(Engine, "commit", on_commit)
-
-
 def fail() -> None:
-    raise sqlite3.OperationalError("struck")
+    error = sqlite3.OperationalError("struck")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    raise error
 
 
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+class _Blow:
+    """What strikes, and where; nothing while `at` is 0."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.strike: Callable[[], None] = fail
+        self.seen: list[str] = []
+
+    def count(self, what: str) -> None:
+        self.seen.append(what)
+        if len(self.seen) == self.at:
+            self.strike()
+
+
+_blow = _Blow()
+
+
+class FragileCursor(sqlite3.Cursor):
+    def execute(self, sql: str, *values: Any) -> Self:
+        _blow.count(sql)
+        return super().execute(sql, *values)
+
+    def executemany(self, sql: str, *values: Any) -> Self:
+        _blow.count(sql)
+        return super().executemany(sql, *values)
+
+
+class FragileConnection(sqlite3.Connection):
+    """A connection that is struck before its n-th statement or commit."""
+
+    def cursor(self, *_factory: Any) -> FragileCursor:  # type: ignore[override]  # always this kind of cursor
+        return super().cursor(FragileCursor)
+
+    def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self.cursor().execute(sql, *values)
+
+    def executemany(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        return self.cursor().executemany(sql, *values)
+
+    def commit(self) -> None:
+        _blow.count("COMMIT")
+        super().commit()
+
+
+@contextmanager
+def fragile() -> Iterator[None]:
+    """Let every connection that is opened in this block be one that can be struck."""
+    whole = sqlite3.connect
+    sqlite3.connect = partial(whole, factory=FragileConnection)  # type: ignore[assignment]  # a test double
+    try:
+        yield
+    finally:
+        sqlite3.connect = whole
+
+
+@contextmanager
+def struck(strike: Callable[[], None], at: int) -> Iterator[list[str]]:
+    """Call `strike` before the statement or commit number `at`; give the list of statements seen."""
+    _blow.strike, _blow.at, _blow.seen = strike, at, []
+    try:
+        yield _blow.seen
+    finally:
+        _blow.at, _blow.seen = 0, []
+
+
 def run_struck(verb: str, path: Path, at: int) -> None:
     """Run a verb in a process that dies at a statement; exit with 0 when it had fewer."""
-    with Store(without_fsync(path), clock=Clock(200.0)) as store, struck(die, at):
+    with fragile(), Store(without_fsync(path), clock=Clock(200.0)) as store, struck(die, at):
         VERBS[verb](store, path)

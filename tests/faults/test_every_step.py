@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection
 from physai_inverse.errors import PhysaiInverseError, StoreUnavailable
 from physai_inverse.store import Proposal, Store, migrations
 from tests.faults import workers
-from tests.faults.steps import VERBS, Clock, fail, run_struck, struck
+from tests.faults.steps import VERBS, Clock, fail, fragile, run_struck, struck
 from tests.faults.workers import without_fsync
 
 
@@ -62,9 +63,10 @@ def fresh(template: Path, folder: Path) -> Path:
     return Path(shutil.copy(template, folder / "study.db"))
 
 
-@pytest.fixture(params=sorted(VERBS))
-def verb(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(autouse=True)
+def breakable() -> Iterator[None]:
+    with fragile():
+        yield
 
 
 def expected(verb: str, template: Path, folder: Path) -> tuple[object, object, int]:
@@ -76,6 +78,7 @@ def expected(verb: str, template: Path, folder: Path) -> tuple[object, object, i
     return before, state(path), len(seen)
 
 
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_an_error_at_any_statement_changes_nothing(verb: str, template: Path, tmp_path: Path) -> None:
     before, after, steps = expected(verb, template, tmp_path / "work")
     for at in range(1, steps + 1):
@@ -88,6 +91,13 @@ def test_an_error_at_any_statement_changes_nothing(verb: str, template: Path, tm
         assert state(path) == after
 
 
+@pytest.mark.parametrize(
+    "verb",
+    [
+        pytest.param(verb, marks=[] if verb in ("claim", "observe") else [pytest.mark.slow])
+        for verb in sorted(VERBS)
+    ],
+)
 def test_death_at_any_statement_leaves_before_or_after(verb: str, template: Path, tmp_path: Path) -> None:
     before, after, steps = expected(verb, template, tmp_path / "work")
     for at in range(1, steps + 2):
