@@ -239,7 +239,7 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
             barmode="overlay",
             xaxis=axis(
                 "share of the variance over the space",
-                within=(0, 1.45 * max([*totals, 0.1])),
+                within=(0, 1.3 * max([*totals, 0.1])),
                 tickformat=".0%",
                 nticks=5,
             ),
@@ -258,7 +258,7 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
 
 def _share(effect: Effect) -> str:
     alone, together = percent(effect.share), percent(effect.total_share)
-    return alone if alone == together else f"{alone} alone, {together} with others"
+    return alone if alone == together else f"{alone} / {together}"
 
 
 def _parameter(space: Space, name: str) -> FreeParameter:

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from physai_inverse.report.findings import Findings
 from physai_inverse.report.markup import Markup, element, join
 from physai_inverse.report.progress import allowed
-from physai_inverse.report.words import better, chance, duration, goals, interval, number, scalar, trust
+from physai_inverse.report.words import (
+    better,
+    chance,
+    duration,
+    goals,
+    interval,
+    number,
+    overconfident,
+    scalar,
+    trust,
+)
 from physai_inverse.store import Trial
 from physai_inverse.study import Confirmation, Study, best_measured
 
@@ -42,9 +52,9 @@ def _verdict(found: Findings) -> Markup:
     if estimate is not None:
         low, high = estimate.interval
         sentence += [
-            f"The forward map expects {found.label(metric)} ",
+            f"The forward map predicts {found.label(metric)} ",
             element("strong", number(estimate.median)),
-            f" of it (90 % interval {interval(low, high)})",
+            f" (90 % interval {interval(low, high)})",
         ]
         if measured is not None:
             runs = recommendation.trainings
@@ -77,14 +87,12 @@ def _caution(found: Findings) -> Markup | None:
     if scores is None:
         return None
     grade, reading = trust(scores)
-    if grade in ("good", "fair"):
+    if grade in ("good", "fair") and not overconfident(scores):
         return None
     return element(
         "p",
         element("strong", "Caution. "),
-        f"On held-out trainings the forward map of {found.label(found.first)} has {reading}. "
-        if grade == "unknown"
-        else f"On held-out trainings the forward map of {found.label(found.first)} is {reading}. ",
+        f"The forward map of {found.label(found.first)} on held-out trainings: {reading}. ",
         "Take predictions on this page as guesses and the measured values as what is known.",
         class_="caution",
     )

@@ -31,7 +31,7 @@
 
   const theme = () => {
     button.textContent = isDark() ? "Light" : "Dark";
-    return drawShown();
+    return drawShown().then(() => { root.dataset.ready = isDark() ? "dark" : "light"; });
   };
 
   const show = (key) => {
@@ -78,5 +78,5 @@
   addEventListener("beforeprint", () => { printing = true; drawShown(); });
   addEventListener("afterprint", () => { printing = false; drawShown(); });
 
-  theme().then(() => { root.dataset.ready = "true"; });
+  theme();
 })();

@@ -247,8 +247,8 @@ class _Page:
             ]
             shares = self._figure(
                 shares_figure(effects, found.labels),
-                f"Share of the variance of {found.label(name)} over the whole space, by the forward map. Dark: "
-                "the parameter by itself; light: together with others.",
+                f"Share of the variance of {found.label(name)} over the whole space, by the forward map. Solid, "
+                "first number: the parameter by itself; pale, second number: together with others.",
             )
             panels.append(
                 element(

@@ -7,7 +7,7 @@ from physai_inverse.report.failures import failure_classes
 from physai_inverse.report.findings import Findings
 from physai_inverse.report.markup import Markup, element
 from physai_inverse.report.words import MINUS, number, percent, scalar, trust, visible
-from physai_inverse.space.parameters import Choice
+from physai_inverse.space import Boolean, Choice
 from physai_inverse.store import Trial
 
 MAX_METRIC_COLUMNS = 24
@@ -48,7 +48,7 @@ def score_table(found: Findings) -> Markup:
                 data_show=f"trust:{place}",
             )
         )
-    columns = ["metric", "rows", "R²", "rank corr.", "in 50 %", "in 90 %", "reading"]
+    columns = ["metric", "rows", "R²", "rank corr.", "in 50\u202f%", "in 90\u202f%", "reading"]
     return element("div", element("table", head(columns, ["reading"]), element("tbody", *rows)), class_="scroll")
 
 
@@ -134,11 +134,19 @@ def trial_table(found: Findings) -> Markup:
         "seconds",
     ]
     buttons = [element("button", name, type="button") for name in columns]
+    listed = [isinstance(parameter, Choice | Boolean) for parameter in space.free]
+    flags = [False, True, *(False for _ in metrics), *listed, False]
+    words = [button for button, flag in zip(buttons, flags, strict=True) if flag]
     chosen = None if found.recommendation is None else found.recommendation.number
     rows = [_trial_row(found, trial, metrics, recommended=trial.number == chosen) for trial in found.trials]
     return element(
         "div",
-        element("table", head(buttons), element("tbody", *rows), class_="sortable compact"),
+        element(
+            "table",
+            head(buttons, words),
+            element("tbody", *rows),
+            class_="sortable compact",
+        ),
         class_="scroll tall",
         tabindex="0",
     )

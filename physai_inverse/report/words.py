@@ -143,17 +143,21 @@ def trust(scores: Scores) -> tuple[str, str]:
     elif scores.r2 >= FAIR_R2 or scores.rank_correlation >= FAIR_RANK:
         grade, text = "fair", "ranks configurations, values are rough"
     else:
-        grade, text = "poor", "hardly better than the mean: do not rely on it"
+        grade, text = "poor", "explains little: do not rely on it"
     return grade, f"{text}; {calibration(scores)}"
 
 
 def calibration(scores: Scores) -> str:
     """Read the coverage of the 90 % intervals, allowing for the chance of so few rows (two standard errors)."""
-    error = 2 * math.sqrt(0.9 * 0.1 / scores.rows)
-    if scores.coverage_90 < 0.9 - error:
+    if overconfident(scores):
         return "intervals too narrow (overconfident)"
     wide = scores.coverage_50 > 0.5 + 2 * math.sqrt(0.25 / scores.rows)
     return "intervals wider than needed (cautious)" if wide else "intervals honest"
+
+
+def overconfident(scores: Scores) -> bool:
+    """Say whether fewer values lie in the 90 % intervals than chance explains."""
+    return scores.rows >= FEW_ROWS and scores.coverage_90 < 0.9 - 2 * math.sqrt(0.9 * 0.1 / scores.rows)
 
 
 def listing(items: Sequence[str], most: int = 4) -> str:

@@ -1,0 +1,77 @@
+"""Numbers and findings in words."""
+
+import math
+
+import numpy as np
+import pytest
+
+from physai_inverse.forward import Scores
+from physai_inverse.objective import AtMost, Maximize, Minimize, Objective, Target
+from physai_inverse.report.words import better, goals, number, percent, trust, visible
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.12345, "0.123"),
+        (12.0, "12"),
+        (1234.5, "1,234"),
+        (1e-5, "1e-5"),
+        (2.5e9, "2.5e9"),
+        (-0.5, "-0.5"),
+        (math.nan, "NaN"),
+        (-math.inf, "-∞"),
+        (60_000, "60,000"),
+        (True, "true"),
+    ],
+)
+def test_a_number_is_written_as_people_write_it(value: float, text: str) -> None:
+    assert number(value) == text.replace("-", "\u2212")
+
+
+@pytest.mark.parametrize("share", [0.001, 0.999])
+def test_what_is_close_to_certain_is_not_written_as_certain(share: float) -> None:
+    assert percent(share).startswith(("under", "over"))
+
+
+def test_control_and_direction_marks_are_not_shown() -> None:
+    assert visible("a\u202eb\x00c") == "a\ufffdb\ufffdc"
+
+
+def test_the_objective_reads_as_a_sentence_with_its_labels() -> None:
+    objective = Objective((Minimize("loss"), AtMost("params", 1e5)))
+    assert goals(objective, {"loss": "test loss"}) == "Minimize test loss with params ≤ 100,000"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "text"),
+    [(0.5, 1.0, "50\u202f% lower, which is better"), (1.5, 1.0, "50\u202f% higher, which is worse")],
+)
+def test_a_comparison_says_which_way_is_better(ours: float, theirs: float, text: str) -> None:
+    assert better(Minimize("loss"), ours, theirs) == text
+
+
+def test_a_comparison_of_what_is_maximized_prefers_the_higher() -> None:
+    assert better(Maximize("gain"), -1.0, -3.0) == "2 higher, which is better"
+
+
+def test_a_comparison_on_a_target_is_by_distance() -> None:
+    assert better(Target("rank", 20.0, 1.0), 21.0, 15.0).startswith("nearer to the target")
+
+
+def scores(r2: float, coverage: float, rows: int = 100) -> Scores:
+    empty = np.empty(0)
+    return Scores(rows, 1.0, r2, 0.5, 0.0, 0.5, coverage, empty, empty, empty, empty)
+
+
+def test_a_model_that_explains_and_covers_is_good_and_honest() -> None:
+    assert trust(scores(0.9, 0.9)) == ("good", "predicts well; intervals honest")
+
+
+def test_intervals_that_miss_more_than_chance_are_called_narrow() -> None:
+    assert "overconfident" in trust(scores(0.9, 0.8))[1]
+
+
+def test_few_rows_are_not_judged() -> None:
+    assert trust(scores(0.9, 0.9, rows=4))[0] == "unknown"
