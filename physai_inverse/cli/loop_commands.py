@@ -1,12 +1,16 @@
 """Commands that close the loop: suggest, observe, heartbeat, enqueue, run."""
 
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from physai_inverse.cli.options import AsJson, Grow, StudyFile, Token
 from physai_inverse.errors import PhysaiInverseError
+
+if TYPE_CHECKING:
+    from physai_inverse.study import Study
 
 
 def suggest(
@@ -88,10 +92,14 @@ def observe(
         stopped_early=stopped_early,
     )
     reporting.refuse_both(single, json_lines)
-    _, opened = open_existing(study, read_only=False)
+
+    @cache
+    def opened() -> "Study":
+        # In a pipe this begins before `suggest` has made the database; a line says that it has.
+        return open_existing(study, read_only=False)[1]
 
     def record(report: reporting.Report) -> None:
-        trial = reporting.record(opened, report)
+        trial = reporting.record(opened(), report)
         if as_json:
             print_json({**trial_json(trial), "late": trial.late})
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from physai_inverse.cli.json_lines import read_lines, read_object
 from physai_inverse.errors import InvalidInput, PhysaiInverseError
-from physai_inverse.importers.forms import read_metric, read_metrics, read_number
+from physai_inverse.importers.forms import read_metrics, read_number
 from physai_inverse.observations import Metric
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _text(row: dict[str, object], key: str) -> str | None:
 
 def _value(name: str, text: str) -> object:
     if text.lstrip().startswith("{"):
-        return read_metric(read_object(text), name)
+        return read_object(text)
     try:
         if "_" in text:
             raise ValueError

@@ -41,7 +41,7 @@ class ColumnTable:
             raise InvalidInput(f"The file has no column `{missing[0]}` to map; it has {', '.join(names)}.")
         self._columns: list[tuple[str, str]] = []
         for place, name in enumerate(names):
-            role = self._role(name, mapping)
+            role = self._role(name, names, mapping)
             if role == ("metric", name) and not any(
                 is_number_cell(row[place]) for row in rows if len(row) > place
             ):
@@ -104,14 +104,15 @@ class ColumnTable:
         }
         return config, metrics, fields
 
-    def _role(self, name: str, mapping: Mapping[str, str]) -> tuple[str, str]:
+    def _role(self, name: str, names: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, str]:
         target = mapping.get(name, name)
         if not target:
             if name in mapping:
                 self.notes.append(f"the column `{name}` was left out as asked")
             return "", ""
         role, _, rest = target.partition(":")
-        if target in self._space.parameters:
+        # A parameter called like a field is written with its prefix, and the bare name is then the field.
+        if target in self._space.parameters and not (target in FIELDS and f"parameter:{target}" in names):
             return "parameter", target
         if role in ROLES[:4] and rest:
             if role == "parameter" and rest not in self._space.parameters:
