@@ -1,0 +1,145 @@
+"""The covariance of the Gaussian process: Matern-5/2 with a lengthscale per group of columns, and a constant.
+
+The constant stands for an unknown mean: a prior N(0, `MEAN_VARIANCE`) on it, integrated in closed form, so that
+everything downstream (leave-one-out, conditioning, censoring) is the plain zero-mean process and stays exact.
+
+Symbols:
+    X  ``[n, f]``   features, centred so that squares stay small
+    l  ``[g]``      lengthscales, one a group of columns
+    D  ``[n, m]``   sqrt(5) times the scaled distance
+    K  ``[n, m]``   (1 + D + D^2 / 3) exp(-D), the Matern-5/2 correlation
+    s2, rho         output scale (a variance), ratio of the noise to it
+    C  ``[n, n]``   s2 (K + rho I) + MEAN_VARIANCE + diag(extra), the covariance of noisy latent values
+
+Source: Rasmussen & Williams, "Gaussian Processes for Machine Learning" (2006), equations 4.17 and 5.9,
+http://gaussianprocess.org/gpml/.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+MEAN_VARIANCE = 1.0
+"""Prior variance of the constant mean; latent values are standardised."""
+
+JITTERS = (0.0, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+"""What is added to the diagonal, as a share of its mean, one after the other until the factorisation succeeds."""
+
+SQRT5 = 5.0**0.5
+
+
+@dataclass(frozen=True)
+class Covariance:
+    """The hyper-parameters.
+
+    Args:
+        lengthscales: ``[g]``.
+        scale: the output scale, a variance.
+        ratio: the variance of the noise, as a multiple of the scale.
+    """
+
+    lengthscales: np.ndarray
+    scale: float
+    ratio: float
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise."""
+        return self.scale * self.ratio
+
+    @property
+    def prior_variance(self) -> float:
+        """Variance of the noise-free latent value before any data."""
+        return self.scale + MEAN_VARIANCE
+
+    @classmethod
+    def from_logs(cls, logs: np.ndarray) -> "Covariance":
+        """Read ``[g + 2]`` logarithms: lengthscales, scale, ratio."""
+        values = np.exp(logs)
+        return cls(values[:-2], float(values[-2]), float(values[-1]))
+
+    @property
+    def logs(self) -> np.ndarray:
+        """The logarithms ``[g + 2]`` of lengthscales, scale and ratio."""
+        return np.asarray(np.log(np.concatenate([self.lengthscales, [self.scale, self.ratio]])))
+
+    def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Give the covariance ``[n, m]`` of noise-free values; both sides are scaled by the lengthscales."""
+        return self.scale * matern(distances(first, second)) + MEAN_VARIANCE
+
+
+def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give sqrt(5) times the Euclidean distance between rows, ``[n, m]``.
+
+    By one matrix product: rounding leaves about 1e-8 between equal rows, which the kernel, flat at zero, forgets.
+    """
+    squares = first @ second.T
+    squares *= -10.0
+    squares += 5.0 * np.einsum("ij,ij->i", first, first)[:, None]
+    squares += 5.0 * np.einsum("ij,ij->i", second, second)
+    np.maximum(squares, 0.0, out=squares)
+    return np.asarray(np.sqrt(squares, out=squares))
+
+
+def matern(distance: np.ndarray) -> np.ndarray:
+    """Give the Matern-5/2 correlation at sqrt(5) times the scaled distance."""
+    decay = np.exp(-distance)
+    decay *= 1.0 + distance * (1.0 + distance / 3.0)
+    return np.asarray(decay)
+
+
+def factor(covariance: np.ndarray) -> np.ndarray:
+    """Give the lower Cholesky factor, with the least jitter of `JITTERS` that makes it exist.
+
+    Raises:
+        np.linalg.LinAlgError: not even the largest jitter does.
+    """
+    size = float(np.mean(np.diagonal(covariance))) if len(covariance) else 1.0
+    for jitter in JITTERS:
+        attempt = np.array(covariance, order="F")
+        if jitter:
+            attempt[np.diag_indices_from(attempt)] += jitter * size
+        lower, failed = lapack.dpotrf(attempt, lower=1, clean=1, overwrite_a=1)
+        if failed == 0 and np.isfinite(lower[-1, -1] if len(lower) else 1.0):
+            return np.asarray(lower)
+    raise np.linalg.LinAlgError("The covariance is not positive definite, whatever is added to its diagonal.")
+
+
+def solved(lower: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve L x = right for a lower factor."""
+    if not right.size:
+        return np.zeros_like(right)
+    result, _ = lapack.dtrtrs(lower, right, lower=1)
+    return np.asarray(result)
+
+
+def inverse(lower: np.ndarray) -> np.ndarray:
+    """Give the inverse ``[n, n]`` of L L'."""
+    if not len(lower):
+        return np.empty((0, 0))
+    result, _ = lapack.dpotri(lower, lower=1)
+    result = np.tril(result)
+    result += np.tril(result, -1).T
+    return np.asarray(result)
+
+
+def lengthscale_gradient(weights: np.ndarray, scaled: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Contract weights ``[n, n]`` with the derivative of the correlation by each column's log-lengthscale.
+
+    dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2; the sum over pairs needs products of matrices only.
+
+    Args:
+        weights: symmetric.
+        scaled: ``[n, f]`` features over lengthscales.
+        distance: ``[n, n]`` from `distances`.
+
+    Returns:
+        ``[f]``, to be added up over the columns of a group.
+    """
+    inner = np.exp(-distance)
+    inner *= 1.0 + distance
+    inner *= weights
+    rows = inner.sum(axis=1)
+    total = rows @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, inner @ scaled)
+    return np.asarray((10.0 / 3.0) * total)

@@ -1,0 +1,161 @@
+"""One metric as a Gaussian process on its latent scale.
+
+Symbols: m, s latent mean and standard deviation; z, L, b as in `likelihood`.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+
+from physai_inverse.forward import (
+    LEVELS,
+    AbstractMetricModel,
+    AbstractWarp,
+    Column,
+    Prediction,
+    Scores,
+    normal_quantile,
+)
+from physai_inverse.seeds import generator
+from physai_inverse.space.features import Features
+from physai_inverse.surrogates.likelihood import Posterior
+from physai_inverse.surrogates.scoring import score
+from physai_inverse.surrogates.selection import Table, candidates, choose
+from physai_inverse.surrogates.threads import one_thread
+from physai_inverse.surrogates.warp import Warp
+
+CENTRE = 0.5
+"""The middle of the unit cube, taken off the features so that their squares lose no digits."""
+MAX_CLIMB_ROWS = 256
+"""Rows from which hyper-parameters and warp are found; more rows hardly move them."""
+MAX_ROWS = 3000
+"""Rows of the posterior; beyond, the extreme values of both sides and a random rest."""
+EXTREME_SHARE = 0.1
+"""Share of those rows that is kept for the lowest values, and for the highest."""
+ONE_THREAD_ROWS = 500
+NODES = 25
+"""Nodes of the quadrature behind mean and standard deviation in the metric's units."""
+
+
+@dataclass(frozen=True)
+class MetricProcess(AbstractMetricModel):
+    """A metric's model; see `AbstractMetricModel`.
+
+    Args:
+        features: the encoding.
+        latent_warp: the way to the latent scale.
+        posterior: the process given the data (and what is pending).
+        column: the values behind it, row by row.
+        reach: lowest and highest latent value that mean and standard deviation in the metric's units take into
+            account: one range of the data beyond the data.
+        pending: number of rows at the end of the posterior that stand for trainings still running.
+    """
+
+    features: Features
+    latent_warp: Warp
+    posterior: Posterior
+    column: Column
+    reach: tuple[float, float]
+    pending: int = 0
+
+    @property
+    def warp(self) -> AbstractWarp:
+        """The way to the latent scale."""
+        return self.latent_warp
+
+    @property
+    def noise(self) -> float:
+        """Latent standard deviation between two trainings of one configuration."""
+        return float(np.sqrt(self.posterior.covariance.noise))
+
+    def latent(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean ``[n]`` and standard deviation ``[n]`` of the noise-free latent value at points ``[n, d]``."""
+        mean, variance = self.posterior.moments(self.features.encode(units) - CENTRE)
+        return mean, np.sqrt(variance)
+
+    def conditioned(self, units: np.ndarray) -> "MetricProcess":
+        """Give the model as if trainings at points ``[q, d]`` had come out as their latent mean."""
+        if not len(units):
+            return self
+        posterior = self.posterior.appended(self.features.encode(units) - CENTRE)
+        return replace(self, posterior=posterior, pending=self.pending + len(units))
+
+    def predict(self, units: np.ndarray, *, noise: bool = True) -> Prediction:
+        """Predict in the metric's own units.
+
+        Quantiles are exact. Mean and standard deviation are those of the latent normal with what lies beyond
+        `reach` moved to its ends: a log-normal tail that no data ever reached would otherwise decide both.
+
+        Args:
+            units: ``[n, d]`` snapped points.
+            noise: whether to predict one more training (with its noise), or the mean over many.
+        """
+        mean, deviation = self.latent(units)
+        spread = np.hypot(deviation, self.noise) if noise else deviation
+        nodes, weights = hermegauss(NODES)
+        latent = np.clip(mean[:, None] + spread[:, None] * nodes, *self.reach)
+        draws = self.latent_warp.inverse(latent)
+        largest = np.maximum(np.max(np.abs(draws), axis=1), np.finfo(float).tiny)
+        parts = draws / largest[:, None]  # squares of large floats would leave their range
+        weights = weights / weights.sum()
+        average = parts @ weights
+        variance = (parts - average[:, None]) ** 2 @ weights
+        quantiles = {level: self.latent_warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
+        return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
+
+    def held_out(self) -> Scores:
+        """Score leave-one-out predictions, in closed form at fixed hyper-parameters and warp.
+
+        Censored rows inform the others but are not scored: there is no value to compare with.
+        """
+        return self._scores
+
+    @cached_property
+    def _scores(self) -> Scores:
+        error, variance = self.posterior.leave_one_out()
+        rows = np.flatnonzero(self.column.censored == 0)
+        measured = self.column.values[rows]
+        mean = self.latent_warp.forward(measured) + error[rows]
+        return score(self.latent_warp, measured, mean, np.sqrt(variance[rows]))
+
+
+def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: int) -> MetricProcess:
+    """Fit one metric.
+
+    Args:
+        features: the encoding.
+        units: ``[n, d]`` snapped points.
+        column: its values, at least two of them finite.
+        seed: of the rows that are left out where there are very many.
+
+    Raises:
+        np.linalg.LinAlgError: no covariance could be factored.
+    """
+    table = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
+    table = table.take(kept_rows(column, seed=seed))
+    values = table.column.values
+    judged = table
+    if len(table) > MAX_CLIMB_ROWS:
+        drawn = generator(seed, "climb").permutation(len(table))[:MAX_CLIMB_ROWS]
+        judged = table.take(np.sort(drawn))
+    with one_thread():
+        chosen = choose(judged, candidates(values))
+    rows = table.warped(chosen.warp)
+    sites = chosen.fitted.sites if judged is table else None
+    posterior = Posterior.given(rows, chosen.fitted.covariance, sites)
+    low, high = float(np.min(rows.values)), float(np.max(rows.values))
+    beyond = max(high - low, 1.0)
+    return MetricProcess(features, chosen.warp, posterior, table.column, (low - beyond, high + beyond))
+
+
+def kept_rows(column: Column, *, seed: int) -> np.ndarray:
+    """Give the rows to fit to: all finite ones up to `MAX_ROWS`, else both extremes and a random rest."""
+    rows = column.rows
+    if len(rows) <= MAX_ROWS:
+        return rows
+    order = rows[np.argsort(column.values[rows], kind="stable")]
+    extreme = int(EXTREME_SHARE * MAX_ROWS)
+    middle = generator(seed, "rows").permutation(order[extreme:-extreme])[: MAX_ROWS - 2 * extreme]
+    return np.sort(np.concatenate([order[:extreme], middle, order[-extreme:]]))
