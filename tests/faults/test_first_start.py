@@ -11,9 +11,13 @@ from tests.faults import workers
 from tests.store.places import file, postgres
 
 
-@pytest.mark.parametrize("place", [file, pytest.param(postgres, marks=pytest.mark.server)])
 @pytest.mark.parametrize(
-    "rounds", [pytest.param(2, id="short"), pytest.param(50, id="full", marks=pytest.mark.slow)]
+    ("place", "rounds"),
+    [
+        pytest.param(file, 2, id="short"),
+        pytest.param(file, 50, id="full", marks=pytest.mark.slow),
+        pytest.param(postgres, 2, id="postgres", marks=pytest.mark.server),
+    ],
 )
 def test_eight_processes_start_a_store_together(place: Callable[[Path], str], tmp_path: Path, rounds: int) -> None:
     for index in range(rounds):

@@ -16,12 +16,13 @@ def file(folder: Path) -> str:
     return without_fsync(folder / "study.db")
 
 
-@pytest.mark.parametrize("place", [file, pytest.param(postgres, marks=pytest.mark.server)])
 @pytest.mark.parametrize(
-    ("num_workers", "size"),
+    ("place", "num_workers", "size"),
     [
-        pytest.param(4, 60, id="short"),
-        *(pytest.param(8, 200, id=f"run {run}", marks=pytest.mark.slow) for run in range(10)),
+        pytest.param(file, 4, 60, id="short"),
+        *(pytest.param(file, 8, 200, id=f"run {run}", marks=pytest.mark.slow) for run in range(10)),
+        pytest.param(postgres, 4, 60, id="postgres", marks=pytest.mark.server),
+        pytest.param(postgres, 8, 200, id="postgres full", marks=[pytest.mark.server, pytest.mark.slow]),
     ],
 )
 def test_each_queued_config_is_handed_out_once(
