@@ -92,7 +92,8 @@ class GuardedGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             command = f" See `{context.command_path} --help`." if context is not None else ""
             message = str(cast("Any", error).format_message())
-            typer.echo(f"Error: {' '.join(message.split())}{command}", err=True)
+            message = " ".join(message.split()).removesuffix(".")
+            typer.echo(f"Error: {message}.{command}", err=True)
             sys.exit(BAD_INPUT)
         except typer.Abort:
             sys.exit(INTERRUPTED)

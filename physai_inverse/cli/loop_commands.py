@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, Grow, StudyFile, Token
+from physai_inverse.cli.options import AsJson, Grow, StudyFile, Token, real, whole
 from physai_inverse.errors import PhysaiInverseError
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 def suggest(
     study: StudyFile,
-    num: Annotated[int, typer.Option("-n", "--num", help="How many, judged together.")] = 1,
+    num: Annotated[int, typer.Option("-n", "--num", parser=whole, help="How many, judged together.")] = 1,
     lease: Annotated[
         float | None,
-        typer.Option("--lease", metavar="SECONDS", help="How long they belong to you. [default: 3600]"),
+        typer.Option(
+            "--lease", parser=real, metavar="SECONDS", help="How long they belong to you. [default: 3600]"
+        ),
     ] = None,
     worker: Annotated[
         str | None, typer.Option("--worker", metavar="NAME", help="Who asks, for the records.")
@@ -48,12 +50,16 @@ def suggest(
 
 def observe(
     study: StudyFile,
-    number: Annotated[int | None, typer.Argument(help="The trial's number.", show_default=False)] = None,
+    number: Annotated[
+        int | None, typer.Argument(parser=whole, metavar="NUMBER", help="The trial's number.", show_default=False)
+    ] = None,
     metrics: Annotated[
         list[str] | None,
         typer.Argument(metavar="[METRIC=VALUE]...", help="What was measured.", show_default=False),
     ] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", help="What the training cost.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", parser=real, help="What the training cost.")
+    ] = None,
     token: Token = None,
     failed: Annotated[
         str | None, typer.Option("--failed", metavar="REASON", help="The training failed; say why.")
@@ -124,10 +130,11 @@ def observe(
 
 def heartbeat(
     study: StudyFile,
-    number: Annotated[int, typer.Argument(help="The trial's number.")],
+    number: Annotated[int, typer.Argument(parser=whole, metavar="NUMBER", help="The trial's number.")],
     token: Annotated[str, typer.Option("--token", help="The token that `suggest` gave.")],
     lease: Annotated[
-        float | None, typer.Option("--lease", metavar="SECONDS", help="How long from now. [default: 3600]")
+        float | None,
+        typer.Option("--lease", parser=real, metavar="SECONDS", help="How long from now. [default: 3600]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -180,14 +187,15 @@ def enqueue(
 def run(
     study: StudyFile,
     budget: Annotated[
-        int | None, typer.Option("--budget", help="Trainings in all, instead of the file's.")
+        int | None, typer.Option("--budget", parser=whole, help="Trainings in all, instead of the file's.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Trainings at a time, instead of the file's.")
+        int | None, typer.Option("--workers", parser=whole, help="Trainings at a time, instead of the file's.")
     ] = None,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave out random search.")] = False,
     confirm: Annotated[
-        int | None, typer.Option("--confirm", help="Fresh trainings of each pick, instead of the file's.")
+        int | None,
+        typer.Option("--confirm", parser=whole, help="Fresh trainings of each pick, instead of the file's."),
     ] = None,
     report: Annotated[
         Path | None,

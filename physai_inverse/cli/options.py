@@ -5,6 +5,23 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+
+def whole(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a whole number, got {text!r}.") from None
+
+
+def real(text: str) -> float:
+    """Read a number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a number, got {text!r}.") from None
+
+
 StudyFile: TypeAlias = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (YAML).")]
 AsJson: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON, a line for each item of a list, and nothing else.")

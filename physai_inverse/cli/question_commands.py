@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, StudyFile
+from physai_inverse.cli.options import AsJson, StudyFile, whole
 
 
 def predict(
@@ -61,7 +61,7 @@ def invert(
     where: Annotated[
         list[str] | None, typer.Option("--where", metavar="LIMIT", help='Such as "parameters <= 1e5".')
     ] = None,
-    num: Annotated[int, typer.Option("-n", "--num", help="How many configurations.")] = 8,
+    num: Annotated[int, typer.Option("-n", "--num", parser=whole, help="How many configurations.")] = 8,
     as_json: AsJson = False,
 ) -> None:
     """Find configurations that meet a query.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, Grow, StudyFile
+from physai_inverse.cli.options import AsJson, Grow, StudyFile, whole
 from physai_inverse.errors import InvalidInput, NotFound
 
 MAX_SHOWN = 20
@@ -14,8 +14,12 @@ MAX_SHOWN = 20
 
 def show(
     study: StudyFile,
-    trial: Annotated[int | None, typer.Option("--trial", metavar="N", help="Show one trial in full.")] = None,
-    last: Annotated[int | None, typer.Option("--last", metavar="N", help="Show the last N trials only.")] = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", parser=whole, metavar="N", help="Show one trial in full.")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", parser=whole, metavar="N", help="Show the last N trials only.")
+    ] = None,
     sort: Annotated[
         str | None, typer.Option("--sort", metavar="METRIC", help="Sort by a metric, the smallest first.")
     ] = None,
