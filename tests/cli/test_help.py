@@ -46,7 +46,7 @@ def test_a_command_has_help_with_an_example(cli: Cli, command: str) -> None:
 
 
 def test_suggest_and_observe_do_without_torch_and_scikit_learn(study: Path, cached: dict[str, str]) -> None:
-    for arguments in (["suggest", str(study)], ["observe", str(study), "13", "loss=1"], ["show", str(study)]):
+    for arguments in (["suggest", str(study)], ["observe", str(study), "13", "loss=1"]):
         heavy = {"torch", "sklearn", "pandas", "plotly", "ax", "botorch"}
         code = CHILD.format(arguments=["physai-inverse", *arguments], heavy=heavy)
         found = child(code, cached)
