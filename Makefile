@@ -35,7 +35,7 @@ test: $(VENV)/.dev ## install with the test extras, then run all tests
 test-fast: $(VENV)/.dev ## the tests that take a few seconds each at most
 	$(BIN)/python -m pytest -m "not slow"
 
-check: $(VENV)/.dev ## format, lint and types, unchanged files only
+check: $(VENV)/.dev ## format, lint and types; changes no file
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -47,7 +47,20 @@ format: $(VENV)/.dev ## rewrite the files in the house format
 lock: $(VENV)/.run ## write constraints.txt anew from pyproject.toml
 	env -u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header -q -o constraints.txt
 
-bench: bench-digits bench-grokking bench-latency bench-store ## every benchmark, results in benchmarks/results
+bench: bench-digits bench-grokking bench-latency bench-store ## every benchmark; results in benchmarks/results
+
+bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
+	$(BIN)/python benchmarks/digits.py --optuna
+
+bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (needs ../shared/data)
+	$(BIN)/python benchmarks/grokking.py
+
+bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the study
+	$(BIN)/python benchmarks/latency.py
+
+bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
+	$(BIN)/python benchmarks/throughput.py --against optuna
+	$(BIN)/python benchmarks/size.py
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -186,9 +186,9 @@ class AbstractMetricModel(ABC):
 
     @abstractmethod
     def conditioned(self, units: "np.ndarray") -> "AbstractMetricModel":
-        """Give the model as it would be if trainings at points ``[q, d]`` came out as their latent mean.
+        """Give the model as it would be if the metric at points ``[q, d]`` were known to be its latent mean.
 
-        The mean stays, the uncertainty shrinks: what is known of trainings that are still running.
+        The mean stays, the uncertainty shrinks: how trainings that are still running are taken into account.
         """
 
     @abstractmethod

@@ -36,10 +36,10 @@ class Exponential(Identity):
 
     def forward(self, values: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(values > 0, np.log(values), -np.inf)
+            return np.asarray(np.where(values > 0, np.log(values), -np.inf))
 
     def inverse(self, latent: np.ndarray) -> np.ndarray:
-        return np.exp(latent)
+        return np.asarray(np.exp(latent))
 
     def log_slope(self, values: np.ndarray) -> np.ndarray:
         return -np.log(values)

@@ -7,7 +7,6 @@ that its former holder still brings is kept as a late observation. Nothing is fi
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from physai_inverse.observations import MetricsLike, Observation, TrialState, as_metrics, check_name
@@ -65,9 +64,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ Symbols (c: number of censored rows):
     side      +1: the truth lies above the bound, -1: below
 
 Source: Rasmussen & Williams (2006), section 3.6 (equations 3.54 to 3.59, 3.65, 3.72; 5.27 for why sites may
-be held fixed in the gradient); Cunningham, Hennig & Lacoste-Julien (2011), arXiv 1111.6832, for truncated Gaussians.
+be held fixed in the gradient); Cunningham, Hennig & Lacoste-Julien (2011), arXiv 1111.6832 (truncated normals).
 """
 
 from dataclasses import dataclass

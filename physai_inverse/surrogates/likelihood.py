@@ -27,6 +27,9 @@ from physai_inverse.surrogates.kernel import (
     solved,
 )
 
+PENDING_NOISE = 0.01
+"""Share of the noise's variance in the rows that stand for trainings still running."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -179,11 +182,15 @@ class Posterior:
         return -self.weights / precision, 1.0 / precision
 
     def appended(self, features: np.ndarray) -> "Posterior":
-        """Take rows whose values equal what the process expects of them: the weights of such rows are zero."""
+        """Take rows whose noise-free values are what the process expects of them: their weights are zero.
+
+        They are taken as known to `PENDING_NOISE` of the noise: where one training is running, another has
+        little to find, however noisy a single result would be.
+        """
         scaled = features / self.covariance.lengthscales[self.groups]
         half = solved(self.lower, self.covariance.between(self.scaled, scaled))
         corner = self.covariance.between(scaled, scaled) - half.T @ half
-        corner[np.diag_indices_from(corner)] += self.covariance.noise
+        corner[np.diag_indices_from(corner)] += PENDING_NOISE * self.covariance.noise
         old, new = len(self.lower), len(features)
         lower = np.zeros((old + new, old + new), order="F")
         lower[:old, :old] = self.lower

@@ -1,7 +1,9 @@
 """The study's verbs: what is recorded, what is refused, and that nothing is lost by it."""
 
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,8 +37,8 @@ def study(**arguments: object) -> Study:
     return Study(space(), Minimize("val_loss"), **{"seed": 0, **arguments})
 
 
-def loss(config: dict[str, object]) -> float:
-    return (math.log10(float(config["lr"])) + 2) ** 2 + 0.01 * float(config["width"]) ** 0.5
+def loss(config: Mapping[str, Any]) -> float:
+    return float((math.log10(float(config["lr"])) + 2) ** 2 + 0.01 * float(config["width"]) )** 0.5)
 
 
 def test_the_lines_of_the_readme_run_as_written() -> None:
@@ -60,7 +62,7 @@ def test_the_lines_of_the_readme_run_as_written() -> None:
 
 
 def test_the_same_seed_and_observations_give_the_same_suggestions(tmp_path: Path) -> None:
-    def configs(store: str) -> list[object]:
+    def configs(store: str) -> list[Any]:
         found = []
         for _ in range(9):
             study_ = study(store=store)  # a new process would know no more
@@ -83,7 +85,7 @@ def test_the_same_seed_and_observations_give_the_same_suggestions(tmp_path: Path
 
 
 def test_the_arrival_order_of_results_does_not_matter() -> None:
-    def after(order: list[int]) -> list[dict[str, object]]:
+    def after(order: list[int]) -> list[Any]:
         study_ = study()
         trials = study_.suggest(8)
         for place in order:
@@ -100,7 +102,8 @@ def test_the_model_takes_over_after_a_handful_and_says_what_it_expects() -> None
         study_.observe(trial, {"val_loss": loss(trial.config)})
     [trial] = study_.suggest(1)
     assert trial.note["kind"] == "model"
-    low, middle, high = trial.note["predicted"]["val_loss"]
+    note: Any = trial.note
+    low, middle, high = note["predicted"]["val_loss"]
     assert low < middle < high
 
 
@@ -344,13 +347,14 @@ def test_a_finished_trial_never_changes() -> None:
     study_ = study()
     [trial] = study_.suggest(1)
     study_.observe(trial, {"val_loss": 0.3})
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: study_.observe(trial, {"val_loss": 0.3}),
         lambda: study_.observe(trial, {"val_loss": 0.1}),
         lambda: study_.observe(trial.id, {"val_loss": 0.1}),
         lambda: study_.fail(trial, "too late"),
-    ):
-        with pytest.raises(Conflict, match="Trial 0 .* is already done"):
+    ]
+    for attempt in attempts:
+        with pytest.raises(Conflict, match=r"Trial 0 .* is already done"):
             attempt()
     assert study_.trial(0).metrics == {"val_loss": 0.3}
 

@@ -1,0 +1,140 @@
+"""The forward map on published grokking phase diagrams: steps until the test set is solved, censored at 1e5.
+
+Random rows train the map, the rest is held out, over many splits. R2 is that of log10(steps), read in two ways:
+
+    all      every held-out row; a censored one counts as 1e5, and predictions are cut at 1e5
+    solved   only held-out rows that solved the test set
+
+A held-out censored row lies in its 90 % interval when the upper end reaches 1e5. Beside ours the process of
+scikit-learn (Matern 5/2, a lengthscale each, white noise) on log10(steps), censored rows taken as 1e5.
+
+Data: Liu et al. 2022, "Towards understanding grokking", https://github.com/ejmichaud/grokking-squared (MIT).
+
+    python benchmarks/grokking.py --splits 20
+"""
+
+import argparse
+import csv
+import json
+import platform
+import subprocess
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from physai_inverse.forward import Dataset
+from physai_inverse.observations import Measurement, Observation
+from physai_inverse.space import Float, Space
+from physai_inverse.surrogates import GaussianProcess
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data" / "grokking"
+BOUND = 1e5
+
+
+def load(name: str) -> tuple[Space, list[Observation]]:
+    """Read a table as a space of two parameters and one observation a row."""
+    with (DATA / f"{name}.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    rates = [float(row["decoder_learning_rate"]) for row in rows]
+    decays = [float(row["decoder_weight_decay"]) for row in rows]
+    space = Space(lr=Float(min(rates), max(rates), log=True), weight_decay=Float(min(decays), max(decays)))
+    observations = []
+    for rate, decay, row in zip(rates, decays, rows, strict=True):
+        steps = row["steps_to_test_acc"]
+        metric = float(steps) if steps else Measurement(BOUND, censored="above")
+        observations.append(Observation({"lr": rate, "weight_decay": decay}, {"steps": metric}))
+    return space, observations
+
+
+def r2(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Give the share of the variance explained."""
+    return 1 - float(np.sum((predicted - measured) ** 2) / np.sum((measured - measured.mean()) ** 2))
+
+
+def judge(median: np.ndarray, low: np.ndarray, high: np.ndarray, held: list[Observation]) -> dict[str, float]:
+    """Score predictions, all in log10(steps)."""
+    metrics = [observation.metrics["steps"] for observation in held]
+    steps = np.log10([float(metric) for metric in metrics])
+    censored = np.array([isinstance(metric, Measurement) for metric in metrics])
+    inside = np.where(censored, high >= steps, (low <= steps) & (steps <= high))
+    return {
+        "r2 all": r2(np.minimum(median, np.log10(BOUND)), steps),
+        "r2 solved": r2(median[~censored], steps[~censored]),
+        "in 90 %": float(inside.mean()),
+        "in 90 %, solved": float(inside[~censored].mean()),
+    }
+
+
+def ours(space: Space, train: list[Observation], held: list[Observation], seed: int) -> dict[str, float]:
+    """Fit and score our map."""
+    model = GaussianProcess().fit(Dataset.from_observations(space, train), seed=seed).model("steps")
+    quantiles = model.predict(space.encode([observation.config for observation in held])).quantiles
+    median, low, high = (np.log10(quantiles[level]) for level in (0.5, 0.05, 0.95))
+    return judge(median, low, high, held)
+
+
+def sklearn(space: Space, train: list[Observation], held: list[Observation], seed: int) -> dict[str, float]:
+    """Fit and score scikit-learn's process, censored rows as values."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    kernel = ConstantKernel() * Matern([0.3, 0.3], nu=2.5) + WhiteKernel(0.1)
+    model = GaussianProcessRegressor(kernel, normalize_y=True, n_restarts_optimizer=2, random_state=seed)
+    targets = np.log10([float(observation.metrics["steps"]) for observation in train])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(space.encode([observation.config for observation in train]), targets)
+    mean, deviation = model.predict(space.encode([observation.config for observation in held]), return_std=True)
+    return judge(mean, mean - 1.6449 * deviation, mean + 1.6449 * deviation, held)
+
+
+def main() -> None:
+    """Run all splits, print the table, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "grokking.json")
+    options = parser.parse_args()
+    results: dict[str, Any] = {}
+    print(f"{'table':24s} {'rows':>4s}  {'map':8s}", end="")
+    for figure in ("r2 all", "r2 solved", "in 90 %", "in 90 %, solved"):
+        print(f" {figure:>20s}", end="")
+    print("   seconds")
+    for name in ("addition_regression", "addition_classification"):
+        space, observations = load(name)
+        for size in (20, 40, 80, 120):
+            for label, method in (("ours", ours), ("sklearn", sklearn)):
+                began = time.perf_counter()
+                scores = []
+                for split in range(options.splits):
+                    order = np.random.default_rng(split).permutation(len(observations))
+                    train, held = ([observations[row] for row in part] for part in (order[:size], order[size:]))
+                    scores.append(method(space, train, held, split))
+                seconds = (time.perf_counter() - began) / options.splits
+                table = {key: [score[key] for score in scores] for key in scores[0]}
+                results[f"{name}, {size} rows, {label}"] = {
+                    **{
+                        key: {"mean": float(np.mean(values)), "spread": float(np.std(values)), "values": values}
+                        for key, values in table.items()
+                    },
+                    "seconds": seconds,
+                }
+                cells = [f"{np.mean(values):8.3f} +- {np.std(values):.3f}" for values in table.values()]
+                print(f"{name:24s} {size:4d}  {label:8s}", *(f"{cell:>20s}" for cell in cells), f"  {seconds:.2f}")
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    summary = {
+        "command": f"python benchmarks/grokking.py --splits {options.splits}",
+        "commit": commit.stdout.strip(),
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "results": results,
+    }
+    options.output.write_text(json.dumps(summary, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
