@@ -38,7 +38,7 @@ def study(**arguments: object) -> Study:
 
 
 def loss(config: Mapping[str, Any]) -> float:
-    return float((math.log10(float(config["lr"])) + 2) ** 2 + 0.01 * float(config["width"]) )** 0.5)
+    return float((math.log10(float(config["lr"])) + 2) ** 2 + 0.01 * float(config["width"]) ** 0.5)
 
 
 def test_the_lines_of_the_readme_run_as_written() -> None:
