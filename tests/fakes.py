@@ -42,7 +42,7 @@ class Exponential(Identity):
         return np.asarray(np.exp(latent))
 
     def log_slope(self, values: np.ndarray) -> np.ndarray:
-        return -np.log(values)
+        return np.asarray(-np.log(values))
 
 
 @dataclass(frozen=True)

@@ -402,9 +402,7 @@ class Store:
         door.integer("since", since)
         with self._database.read() as connection:
             head = rows.study_row(connection, name)
-            found = (
-                rows.changed_snapshots(connection, head, since) if since > 0 else rows.snapshots(connection, head)
-            )
+            found = rows.changed_snapshots(connection, head, since) if since else rows.snapshots(connection, head)
             texts = rows.curve_texts(connection, head) if curves else None
             return [rows.trial_of(row.trial, row.observation, curves=texts) for row in found]
 
