@@ -64,8 +64,10 @@ def page_width(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def cached(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which a fresh Python compiles nothing twice."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled")), "COLUMNS": "150"}
+    environment = {**os.environ, "COLUMNS": "150"}
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        environment["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("compiled"))
+    return environment
 
 
 @pytest.fixture
