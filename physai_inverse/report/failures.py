@@ -1,6 +1,6 @@
 """Where trainings failed, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class FailureClass:
     where: str | None
 
 
-def failure_classes(space: Space, trials: Sequence[Trial], labels: Mapping[str, str]) -> list[FailureClass]:
+def failure_classes(space: Space, trials: Sequence[Trial]) -> list[FailureClass]:
     """Sort the failed trainings by class, the most frequent first."""
     good = [trial for trial in trials if trial.state.finished and not trial.state.bad]
     groups: dict[str, list[Trial]] = {}
@@ -49,12 +49,12 @@ def failure_classes(space: Space, trials: Sequence[Trial], labels: Mapping[str, 
         reasons = [trial.reason or "" for trial in group]
         reason = max(dict.fromkeys(reasons), key=reasons.count)
         example = group[reasons.index(reason)].number
-        where = None if kind == "preempted" else _where(space, group, good, labels)
+        where = None if kind == "preempted" else _where(space, group, good)
         result.append(FailureClass(kind, len(group), reason, example, where))
     return result
 
 
-def _where(space: Space, bad: Sequence[Trial], good: Sequence[Trial], labels: Mapping[str, str]) -> str | None:
+def _where(space: Space, bad: Sequence[Trial], good: Sequence[Trial]) -> str | None:
     """Find the one-sided range or the values of one parameter that hold every failure and the fewest others."""
     import numpy as np
 
@@ -69,18 +69,17 @@ def _where(space: Space, bad: Sequence[Trial], good: Sequence[Trial], labels: Ma
         if not bad_active[:, column].all():
             continue
         inside, outside = bad_units[:, column], good_units[good_active[:, column], column]
-        shown = labels.get(name, name)
         if isinstance(parameter, Choice | Boolean):
             values = np.unique(inside)
             if len(values) < len(parameter.options):
                 options = listing([scalar(value) for value in parameter.from_unit(values).tolist()])
-                found.append((int(np.isin(outside, values).sum()), f"{shown} = {options}"))
+                found.append((int(np.isin(outside, values).sum()), f"{name} = {options}"))
             continue
         for edge, beyond, sign in (
             (inside.min(), outside >= inside.min(), "≥"),
             (inside.max(), outside <= inside.max(), "≤"),
         ):
-            found.append((int(beyond.sum()), f"{shown} {sign} {_at(parameter.from_unit(np.array([edge])))}"))
+            found.append((int(beyond.sum()), f"{name} {sign} {_at(parameter.from_unit(np.array([edge])))}"))
     if not found:
         return None
     count, text = min(found, key=lambda item: item[0])

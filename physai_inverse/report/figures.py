@@ -91,7 +91,9 @@ def bounds(values: Iterable[float], *, log: bool) -> tuple[float, float] | None:
     if log:
         margin = max(math.log10(high / low) * 0.06, 0.03)
         return low / 10**margin, high * 10**margin
-    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    margin = 0.06 * (high - low)
+    if margin < 1e-6 * max(abs(low), abs(high)) or margin == 0:  # one value, but for rounding
+        margin = 0.05 * max(abs(low), abs(high)) or 1.0
     return low - margin, high + margin
 
 

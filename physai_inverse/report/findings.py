@@ -8,6 +8,7 @@ from physai_inverse.errors import FitFailed, NotFound
 from physai_inverse.forward import Scores
 from physai_inverse.observations import metric_names
 from physai_inverse.report.effects import effects_of
+from physai_inverse.report.markup import Markup, element, join
 from physai_inverse.store import Trial
 from physai_inverse.study import Answer, Campaign, Recommendation, Study
 from physai_inverse.understanding import Effect
@@ -25,7 +26,7 @@ class Findings:
         baseline: random search on the same problem.
         campaign: what a campaign found.
         answers: answers to inverse queries.
-        labels: parameter or metric to the name shown.
+        labels: parameter or metric to what it means.
         trials: of the study, in order.
         metrics: recorded metrics, those of the objective first.
         recommendation: None while there is nothing to recommend.
@@ -46,9 +47,11 @@ class Findings:
     unfitted: Mapping[str, str] = field(default_factory=dict)
     effects: Mapping[str, Sequence[Effect]] = field(default_factory=dict)
 
-    def label(self, name: str) -> str:
-        """Give the shown name of a parameter or metric."""
-        return self.labels.get(name, name)
+    def named(self, name: str) -> Markup:
+        """Write the name of a parameter or metric, with what it means where that is known."""
+        meaning = self.labels.get(name)
+        faint = None if meaning in (None, name) else element("span", meaning, class_="meaning")
+        return join(name, faint)
 
     @property
     def first(self) -> str:

@@ -31,7 +31,7 @@ def headline(found: Findings) -> Markup:
         "header",
         element("p", "Study report", class_="kicker"),
         element("h1", study.name),
-        element("p", goals(study.objective, found.labels), class_="objective"),
+        element("p", goals(study.objective), class_="objective"),
         _verdict(found),
         class_="headline",
     )
@@ -52,7 +52,7 @@ def _verdict(found: Findings) -> Markup:
     if estimate is not None:
         low, high = estimate.interval
         sentence += [
-            f"The forward map predicts {found.label(metric)} ",
+            f"The forward map predicts {metric} ",
             element("strong", number(estimate.median)),
             f" (90 % interval {interval(low, high)})",
         ]
@@ -62,7 +62,7 @@ def _verdict(found: Findings) -> Markup:
                 f"; it measured {number(float(measured))}" + (f" in one of {runs} runs" if runs > 1 else "")
             )
         sentence.append(". ")
-    sentence.append(f"Probability: {chance(recommendation, found.study.objective, found.labels)}.")
+    sentence.append(f"Probability: {chance(recommendation, found.study.objective)}.")
     return join(
         element("p", *sentence, class_="verdict"),
         _beside_random(found),
@@ -92,7 +92,7 @@ def _caution(found: Findings) -> Markup | None:
     return element(
         "p",
         element("strong", "Caution. "),
-        f"The forward map of {found.label(found.first)} on held-out trainings: {reading}. ",
+        f"The forward map of {found.first} on held-out trainings: {reading}. ",
         "Take predictions on this page as guesses and the measured values as what is known.",
         class_="caution",
     )
@@ -137,7 +137,7 @@ def _ended(study: Study) -> list[Trial]:
 def _configuration(found: Findings) -> Markup:
     assert found.recommendation is not None
     rows = [
-        element("div", element("dt", found.label(name)), element("dd", scalar(given)))
+        element("div", element("dt", found.named(name)), element("dd", scalar(given)))
         for name, given in found.recommendation.config.items()
     ]
     return element("section", element("h3", "Configuration"), element("dl", *rows, class_="config"))
@@ -152,7 +152,7 @@ def _expected(found: Findings) -> Markup:
         rows.append(
             element(
                 "tr",
-                element("th", found.label(name), scope="row"),
+                element("th", found.named(name), scope="row"),
                 element("td", "—" if estimate is None else number(estimate.median)),
                 element("td", "—" if estimate is None else interval(*estimate.interval)),
                 element("td", "—" if measured is None else number(float(measured))),
@@ -190,7 +190,7 @@ def _comparison(found: Findings) -> Markup:
         best = [best_measured(study, _ended(study)) for study in studies]
         rows.append(
             (
-                f"best measured {found.label(wish.metric)}",
+                f"best measured {wish.metric}",
                 ["—" if one is None else f"{number(one[1])} (trial {one[0].number})" for one in best],
             )
         )

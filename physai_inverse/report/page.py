@@ -46,7 +46,7 @@ def write_report(
         baseline: random search on the same problem, drawn beside the study.
         campaign: what a campaign found, with the trainings on fresh seeds.
         answers: answers to inverse queries, listed with their configurations.
-        labels: parameter or metric to the name shown.
+        labels: parameter or metric to a few words that say what it means; shown beside the name.
 
     Returns:
         The path.
@@ -148,8 +148,8 @@ class _Page:
         else:
             figures = [
                 self._figure(
-                    plot_progress(study, found.baseline, metric=wish.metric, labels=found.labels),
-                    f"Best {found.label(wish.metric)} so far ({arrow(wish)}). Dots are single trainings"
+                    plot_progress(study, found.baseline, metric=wish.metric),
+                    f"Best {wish.metric} so far ({arrow(wish)}). Dots are single trainings"
                     + (", hollow where a limit is broken" if study.objective.limits else "")
                     + "; crosses at the foot are failed ones.",
                 )
@@ -166,7 +166,7 @@ class _Page:
             element(
                 "div",
                 self._figure(
-                    predicted_figure(found.scores[name], found.label(name)),
+                    predicted_figure(found.scores[name], name),
                     "Each training predicted from the others; bars are 90 % intervals. The nearer to the dotted "
                     "line the better, and about nine of ten bars should cross it.",
                 ),
@@ -177,7 +177,7 @@ class _Page:
             )
             for place, name in shown
         ]
-        choice = self._choice("trust", [(place, found.label(name)) for place, name in shown])
+        choice = self._choice("trust", [(place, name) for place, name in shown])
         return _section(
             "trust",
             "Can the forward map be trusted?",
@@ -230,13 +230,13 @@ class _Page:
         panels = []
         for place, name in enumerate(names):
             effects = found.effects[name]
-            scale = metric_axis(effects, found.label(name))
+            scale = metric_axis(effects, name)
             small = [
                 element(
                     "div",
                     element(
                         "h3",
-                        found.label(effect.parameter),
+                        effect.parameter,
                         element("span", self._condition(effect.parameter), class_="faint"),
                     ),
                     self._figure(effect_figure(found.study, effect, scale, self._tried(effect.parameter))),
@@ -246,8 +246,8 @@ class _Page:
                 if effect.values
             ]
             shares = self._figure(
-                shares_figure(effects, found.labels),
-                f"Share of the variance of {found.label(name)} over the whole space, by the forward map. Solid, "
+                shares_figure(effects, {}),
+                f"Share of the variance of {name} over the whole space, by the forward map. Solid, "
                 "first number: the parameter by itself; pale, second number: together with others.",
             )
             panels.append(
@@ -257,7 +257,7 @@ class _Page:
                     element("div", *small, class_="grid"),
                     element(
                         "p",
-                        f"Predicted {found.label(name)} (up) against each parameter (across), averaged over all "
+                        f"Predicted {name} (up) against each parameter (across), averaged over all "
                         "the others; all panels share one scale. Bands: where the average lies with 50 % and 90 % "
                         "certainty, at most. Ticks at the foot: values that were trained.",
                         class_="note",
@@ -272,7 +272,7 @@ class _Page:
             "What each parameter does",
             "The largest effects first."
             + (f" Shown for {len(names)} of {len(found.scores)} metrics." if left_out > 0 else ""),
-            self._choice("effects", [(place, found.label(name)) for place, name in enumerate(names)]),
+            self._choice("effects", [(place, name) for place, name in enumerate(names)]),
             *panels,
         )
 
@@ -293,7 +293,7 @@ class _Page:
             return None
         figures = [
             self._figure(
-                plot_tradeoff(found.study, found.first, name, baseline=found.baseline, labels=found.labels),
+                plot_tradeoff(found.study, found.first, name, baseline=found.baseline),
                 legend=False,
             )
             for name in others
@@ -315,7 +315,7 @@ class _Page:
 
     def _tradeoff_key(self) -> str:
         found = self.found
-        key = f"Every training by its {found.label(found.first)} and another metric"
+        key = f"Every training by its {found.first} and another metric"
         if found.study.objective.limits:
             key += "; dashed lines are limits, hollow circles break one"
         if found.baseline is not None:

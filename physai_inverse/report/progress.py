@@ -150,49 +150,54 @@ def plot_progress(
     }
 
 
-def _above_foot(values: Sequence[float], *, log: bool) -> tuple[float, float] | None:
+def _above_foot(values: Sequence[float], *, log: bool) -> tuple[float, float]:
     """Leave room below the values for the crosses of failed trainings."""
     ends = bounds(values, log=log)
-    if ends is None:
-        return None
+    if ends is None:  # nothing but failures
+        return 0.0, 1.0
     low, high = ends
     return (low * (low / high) ** 0.12, high) if log else (low - 0.12 * (high - low), high)
 
 
 def _counts(most: int) -> dict[str, object]:
-    return axis("trainings", within=(0.2, max(most, 1) + 0.8), showgrid=False, tickformat="d")
+    step = next(size for size in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**4) if most / size <= 12)
+    return axis("trainings", within=(0.2, max(most, 1) + 0.8), showgrid=False, tick0=0, dtick=step)
 
 
 def _traces(each: Track, place: int) -> list[Trace]:
     counts = list(range(1, len(each.trials) + 1))
     failed = [count for count, trial in zip(counts, each.trials, strict=True) if trial.state.bad]
-    traces: list[Trace] = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": f"{NAMES[place]}, each training",
-            "showlegend": False,
-            "x": counts,
-            "y": finite(each.values),
-            "marker": {
-                "color": DOTS[place],
-                "size": 7,
-                "symbol": ["circle" if may else "circle-open" for may in each.allowed],
+    traces: list[Trace] = (
+        []
+        if not any(math.isfinite(one) for one in each.values)
+        else [
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"{NAMES[place]}, each training",
+                "showlegend": False,
+                "x": counts,
+                "y": finite(each.values),
+                "marker": {
+                    "color": DOTS[place],
+                    "size": 7,
+                    "symbol": ["circle" if may else "circle-open" for may in each.allowed],
+                },
+                "customdata": [trial.number for trial in each.trials],
+                "hovertemplate": f"{NAMES[place]}, trial %{{customdata}}<br>%{{y:.4~g}}<extra></extra>",
             },
-            "customdata": [trial.number for trial in each.trials],
-            "hovertemplate": f"{NAMES[place]}, trial %{{customdata}}<br>%{{y:.4~g}}<extra></extra>",
-        },
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": f"{NAMES[place]}, best so far",
-            "legendrank": 1 + place,
-            "x": counts,
-            "y": finite(each.best),
-            "line": {"color": LINES[place], "width": 2.6 if place == 0 else 2.0, "shape": "hv"},
-            "hovertemplate": f"{NAMES[place]}, best of %{{x}}<br>%{{y:.4~g}}<extra></extra>",
-        },
-    ]
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": f"{NAMES[place]}, best so far",
+                "legendrank": 1 + place,
+                "x": counts,
+                "y": finite(each.best),
+                "line": {"color": LINES[place], "width": 2.6 if place == 0 else 2.0, "shape": "hv"},
+                "hovertemplate": f"{NAMES[place]}, best of %{{x}}<br>%{{y:.4~g}}<extra></extra>",
+            },
+        ]
+    )
     if failed:
         traces.append(
             {

@@ -28,15 +28,13 @@ def score_table(found: Findings) -> Markup:
         scores = found.scores.get(name)
         if scores is None:
             reason = visible(found.unfitted.get(name, "not modelled"), MAX_REASON)
-            rows.append(
-                element("tr", element("th", found.label(name), scope="row"), element("td", reason, colspan=6))
-            )
+            rows.append(element("tr", element("th", name, scope="row"), element("td", reason, colspan=6)))
             continue
         grade, reading = trust(scores)
         rows.append(
             element(
                 "tr",
-                element("th", found.label(name), scope="row"),
+                element("th", found.named(name), scope="row"),
                 element("td", scores.rows),
                 element("td", digits(scores.r2)),
                 element("td", digits(scores.rank_correlation)),
@@ -59,7 +57,7 @@ def digits(value: float) -> str:
 
 def failure_table(found: Findings) -> Markup:
     """Write the classes of failure."""
-    classes = failure_classes(found.study.space, found.trials, found.labels)
+    classes = failure_classes(found.study.space, found.trials)
     rows = [
         element(
             "tr",
@@ -108,8 +106,8 @@ def answer_tables(found: Findings) -> list[Markup]:
         ]
         columns = [
             "probability",
-            *(f"{found.label(name)}, predicted" for name in metrics),
-            *map(found.label, names),
+            *(f"{name}, predicted" for name in metrics),
+            *names,
         ]
         result.append(
             element(
@@ -129,8 +127,8 @@ def trial_table(found: Findings) -> Markup:
     columns = [
         "trial",
         "status",
-        *map(found.label, metrics),
-        *(found.label(name) for name in space.names),
+        *metrics,
+        *(name for name in space.names),
         "seconds",
     ]
     buttons = [element("button", name, type="button") for name in columns]

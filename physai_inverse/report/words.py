@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from physai_inverse.forward import Scores
 from physai_inverse.objective import AtLeast, AtMost, Goal, Maximize, Minimize, Objective, Target, Wish
@@ -79,9 +79,9 @@ def duration(seconds: float) -> str:
     return f"{number(seconds / 60, 2)} min" if seconds < 7200 else f"{number(seconds / 3600, 2)} h"
 
 
-def goal_text(goal: Goal, labels: Mapping[str, str]) -> str:
+def goal_text(goal: Goal) -> str:
     """Write one goal."""
-    name = labels.get(goal.metric, goal.metric)
+    name = goal.metric
     if isinstance(goal, Target):
         return f"{name} = {number(goal.value)} ± {number(goal.half_width)}"
     if isinstance(goal, AtMost | AtLeast):
@@ -89,12 +89,12 @@ def goal_text(goal: Goal, labels: Mapping[str, str]) -> str:
     return f"{'minimize' if isinstance(goal, Minimize) else 'maximize'} {name}"
 
 
-def goals(objective: Objective, labels: Mapping[str, str]) -> str:
+def goals(objective: Objective) -> str:
     """Write the objective as a sentence without its full stop."""
     wishes = " and ".join(
-        f"{'reach ' if isinstance(wish, Target) else ''}{goal_text(wish, labels)}" for wish in objective.wishes
+        f"{'reach ' if isinstance(wish, Target) else ''}{goal_text(wish)}" for wish in objective.wishes
     )
-    limits = " and ".join(goal_text(limit, labels) for limit in objective.limits)
+    limits = " and ".join(goal_text(limit) for limit in objective.limits)
     text = f"{wishes} with {limits}" if wishes and limits else wishes or f"meet {limits}"
     return visible(text[0].upper() + text[1:])
 
@@ -122,11 +122,11 @@ def arrow(wish: Wish) -> str:
     return "higher is better" if isinstance(wish, Maximize) else "lower is better"
 
 
-def chance(recommendation: Recommendation, objective: Objective, labels: Mapping[str, str]) -> str:
+def chance(recommendation: Recommendation, objective: Objective) -> str:
     """Write the probability of a recommendation with its meaning."""
     meaning = recommendation.meaning
     for goal in objective.goals:
-        meaning = meaning.replace(str(goal), goal_text(goal, labels))
+        meaning = meaning.replace(str(goal), goal_text(goal))
     return visible(f"{percent(recommendation.probability)} {meaning}")
 
 

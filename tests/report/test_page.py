@@ -82,8 +82,12 @@ def test_the_page_has_every_section(page: Path) -> None:
 
 def test_the_page_says_what_was_wanted_and_what_to_use(page: Path) -> None:
     text = words(page)
-    assert "Minimize validation loss with params ≤ 60,000" in text
-    assert re.search(r"Use the configuration of trial \d+ \. The forward map predicts validation loss", text)
+    assert "Minimize val_loss with params ≤ 60,000" in text
+    assert re.search(r"Use the configuration of trial \d+ \. The forward map predicts val_loss", text)
+
+
+def test_the_page_says_what_a_metric_means(page: Path) -> None:
+    assert "val_loss validation loss" in words(page)
 
 
 def test_the_page_sets_random_search_beside_the_study(page: Path) -> None:
