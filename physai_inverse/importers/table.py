@@ -243,12 +243,15 @@ def _csv_text(rows: Sequence[TrialRow], space: Space) -> str:
     for name in metrics:
         header.append(f"metric:{name}")
         header += [f"standard_error:{name}"] * (name in errors) + [f"censored:{name}"] * (name in censored)
+    lines = [_csv_line(map(guard, header))]
+    lines += [_csv_line(_cells(row, space, metrics, errors, censored)) for row in rows]
+    return "".join(lines)
+
+
+def _csv_line(cells: Iterable[str]) -> str:
     stream = io.StringIO(newline="")
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(map(guard, header))
-    for row in rows:
-        writer.writerow(_cells(row, space, metrics, errors, censored))
-    return stream.getvalue()
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)  # so that cells with either are quoted
+    return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cells(

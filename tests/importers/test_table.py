@@ -83,6 +83,12 @@ def round_trip(folder: Path, space: Space, rows: list[TrialRow], form: str) -> T
     return read_table(path, space)
 
 
+@pytest.mark.parametrize("reason", ["\r", "a\rb", "\n", "a\r\nb", '"', ",", "'", "é\u2028b", *FORMULAS])
+def test_any_text_comes_back_from_csv(tmp_path: Path, reason: str) -> None:
+    seen = Observation({"lr": 0.1, "width": 8, "optimizer": "sgd"}, {"loss": 1.0}, reason=reason, number=0)
+    assert round_trip(tmp_path, SPACE, [TrialRow(seen)], "csv").observations == (replace(seen, number=-1),)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(trainings(numbers | measurements))
 def test_csv_comes_back_bit_by_bit(
