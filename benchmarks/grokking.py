@@ -73,7 +73,8 @@ def ours(space: Space, train: list[Observation], held: list[Observation], seed: 
     """Fit and score our map."""
     model = GaussianProcess().fit(Dataset.from_observations(space, train), seed=seed).model("steps")
     quantiles = model.predict(space.encode([observation.config for observation in held])).quantiles
-    median, low, high = (np.log10(quantiles[level]) for level in (0.5, 0.05, 0.95))
+    # With few rows the evidence may prefer a scale on which a count of steps can fall below one.
+    median, low, high = (np.log10(np.maximum(quantiles[level], 1.0)) for level in (0.5, 0.05, 0.95))
     return judge(median, low, high, held)
 
 
