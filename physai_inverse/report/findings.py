@@ -1,12 +1,10 @@
 """What a page tells, gathered once from a study."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from physai_inverse.errors import FitFailed, NotFound
-from physai_inverse.forward import Scores
-from physai_inverse.observations import metric_names
+from physai_inverse.forward import Dataset, Scores
 from physai_inverse.report.effects import effects_of
 from physai_inverse.report.markup import Markup, element, join
 from physai_inverse.store import Trial
@@ -28,7 +26,7 @@ class Findings:
         answers: answers to inverse queries.
         labels: parameter or metric to what it means.
         trials: of the study, in order.
-        metrics: recorded metrics, those of the objective first.
+        metrics: recorded metrics, those of the objective first, then those with a label.
         recommendation: None while there is nothing to recommend.
         scores: metric to its held-out scores.
         unfitted: metric to the reason why it has no forward map.
@@ -70,16 +68,14 @@ def gather(
     """Find out everything that a page tells; a metric that cannot be modelled is left out with its reason."""
     trials = tuple(study.trials)
     finished = [trial for trial in trials if trial.state.finished]
-    recorded = metric_names(trial.observation() for trial in finished)
-    wanted = [name for name in study.objective.metrics if name in recorded]
-    metrics = tuple(dict.fromkeys([*wanted, *recorded]))
+    columns = Dataset.from_observations(study.space, [trial.observation() for trial in finished]).columns
+    wanted = [name for name in (*study.objective.metrics, *labels) if name in columns]
+    metrics = tuple(dict.fromkeys([*wanted, *columns]))
     scores: dict[str, Scores] = {}
     unfitted: dict[str, str] = {}
     effects: dict[str, Sequence[Effect]] = {}
     for name in metrics:
-        if not any(
-            not trial.state.bad and math.isfinite(float(trial.metrics.get(name, math.nan))) for trial in finished
-        ):
+        if not len(columns[name].rows):
             unfitted[name] = "no finite value"
             continue
         try:

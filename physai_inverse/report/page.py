@@ -25,6 +25,11 @@ from physai_inverse.report.trust import predicted_figure
 from physai_inverse.report.words import arrow, number, percent, trust, visible
 from physai_inverse.study import Answer, Campaign, Study
 
+TIED = (
+    "Constraints tie parameters together here: each value is averaged over what is allowed with it, so that a "
+    "parameter may show the effect of another, and its first number may exceed its second."
+)
+
 MAX_TRADEOFFS = 6
 """How many trade-offs stand open; the rest is folded away."""
 
@@ -151,11 +156,16 @@ class _Page:
                     plot_progress(study, found.baseline, metric=wish.metric),
                     f"Best {wish.metric} so far ({arrow(wish)}). Dots are single trainings"
                     + (", hollow where a limit is broken" if study.objective.limits else "")
-                    + "; crosses at the foot are failed ones.",
+                    + ("; crosses at the foot are failed ones." if self._any_failed() else "."),
                 )
                 for wish in wishes
             ]
         return _section("progress", title, "How fast good configurations were found.", *figures)
+
+    def _any_failed(self) -> bool:
+        found = self.found
+        studies = [study for study in (found.study, found.baseline) if study is not None]
+        return any(trial.state.bad for study in studies for trial in study.trials)
 
     def _trust(self) -> "tuple[str, str, Markup] | None":
         found = self.found
@@ -248,7 +258,8 @@ class _Page:
             shares = self._figure(
                 shares_figure(effects, {}),
                 f"Share of the variance of {name} over the whole space, by the forward map. Solid, "
-                "first number: the parameter by itself; pale, second number: together with others.",
+                "first number: the parameter by itself; pale, second number: together with others."
+                + (f" {TIED}" if found.study.space.constraints else ""),
             )
             panels.append(
                 element(

@@ -28,7 +28,9 @@ def score_table(found: Findings) -> Markup:
         scores = found.scores.get(name)
         if scores is None:
             reason = visible(found.unfitted.get(name, "not modelled"), MAX_REASON)
-            rows.append(element("tr", element("th", name, scope="row"), element("td", reason, colspan=6)))
+            rows.append(
+                element("tr", element("th", name, scope="row"), element("td", reason, colspan=6, class_="words"))
+            )
             continue
         grade, reading = trust(scores)
         rows.append(

@@ -1,6 +1,5 @@
 """Predicted against measured, on values that the model did not see."""
 
-import math
 from collections.abc import Mapping
 
 from physai_inverse.forward import Scores
@@ -45,12 +44,10 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
     core = [*measured.tolist(), *predicted.tolist()]
     log = is_log(core)
     ends = bounds(core, log=log)
-    if ends is not None:  # an interval may reach far beyond what is worth showing
-        below, above = ends
-        reach = 10.0 if log else above - below
-        limits = (below / reach, above * reach) if log else (below - reach, above + reach)
-        low, high = np.clip(low, *limits), np.clip(high, *limits)
-        ends = bounds([*core, *np.clip([*low, *high], *_half(below, above, log=log)).tolist()], log=log)
+    if ends is not None:  # an interval may reach far beyond what is worth showing, and below zero
+        low, high = (np.clip(edge, *_widened(ends, 1.0, log=log)) for edge in (low, high))
+        near = np.clip([*low, *high], *_widened(ends, 0.15, log=log))
+        ends = bounds([*core, *near.tolist()], log=log)
     inside = (measured >= low) & (measured <= high)
     traces: list[Trace] = []
     if ends is not None:
@@ -102,9 +99,9 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
     }
 
 
-def _half(low: float, high: float, *, log: bool) -> tuple[float, float]:
-    """Widen an axis by half its length to both sides."""
+def _widened(ends: tuple[float, float], part: float, *, log: bool) -> tuple[float, float]:
+    """Widen an axis by a part of its length to both sides."""
+    low, high = ends
     if log:
-        half = math.sqrt(high / low)
-        return low / half, high * half
-    return low - (high - low) / 2, high + (high - low) / 2
+        return low * (low / high) ** part, high * (high / low) ** part
+    return low - part * (high - low), high + part * (high - low)

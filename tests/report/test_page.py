@@ -14,7 +14,7 @@ from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Object
 from physai_inverse.report import write_report
 from physai_inverse.space import Choice, Float, Space
 from physai_inverse.study import Study
-from tests.report.demo import SmallSurrogate, demo_campaign, demo_study
+from tests.report.demo import SPACE, SmallSurrogate, demo_campaign, demo_study
 from tests.report.payloads import PAYLOADS
 
 
@@ -190,6 +190,18 @@ def test_many_metrics_are_folded_away(tmp_path: Path) -> None:
     text = words(page_of(study, tmp_path))
     assert "32 more metrics" in text
     assert "Shown for 6 of 40 metrics." in text
+
+
+def test_a_curve_is_not_listed_beside_the_metric_that_it_leads_to(tmp_path: Path) -> None:
+    study = demo_study(0)
+    for trial in study.suggest(3):
+        study.observe(trial, {"val_loss": 0.5, "params": 100.0, "val_loss_curve": {1: 0.9, 2: 0.5}})
+    assert "val_loss_curve" not in words(page_of(study, tmp_path))
+
+
+def test_constraints_are_pointed_out_where_they_blur_effects(tmp_path: Path) -> None:
+    space = Space(SPACE.parameters, constraints=["width * batch <= 20000"])
+    assert "Constraints tie parameters together" in words(page_of(demo_study(15, space=space), tmp_path))
 
 
 def test_open_trials_are_counted(tmp_path: Path) -> None:
