@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # uv does not read pip's own find-links; hand it on, so that a wheel lying on disk is found.
 export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev/null)
 
+# Compiled modules are kept, whatever the caller's environment says: a command starts in half the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store clean
 

@@ -1,6 +1,6 @@
 """The next configurations to train.
 
-The first few fill the space: the user's defaults or the middle, then a scrambled Sobol sequence. From the first
+The first few fill the space: the user's defaults or the middle, then an even sequence. From the first
 handful of finite results on, every proposal maximises the acquisition; within a batch, each is conditioned on
 those before it and on what is still running.
 """
@@ -54,14 +54,14 @@ def num_initial(space: Space) -> int:
 
 
 def start_point(space: Space, index: int, *, seed: int) -> "np.ndarray":
-    """Give the `index`-th point ``[d]`` of the starting sequence: the resting point, then Sobol.
+    """Give the `index`-th point ``[d]`` of the starting sequence: the resting point, then an even one.
 
     The resting point (the defaults, or the middle of every range) is taken only where constraints allow it.
     """
     import numpy as np
 
     rest = space.snap(space.rest[None])
-    points = sample_units(space, index + 1, seed=child(seed, "start"), method="sobol")
+    points = sample_units(space, index + 1, seed=child(seed, "start"), method="additive")
     if space.feasible(rest)[0]:
         return np.asarray(rest[0] if index == 0 else points[index - 1])
     return np.asarray(points[index])

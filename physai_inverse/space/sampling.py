@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_DRAWS = 2**18
+METHODS = ("uniform", "sobol", "additive")
 
 
 class Cube(Protocol):
@@ -41,8 +42,10 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
         space: the space.
         num: how many, at least 0.
         seed: the stream; the same seed gives the same points.
-        method: `"uniform"`, or `"sobol"` for a scrambled Sobol sequence (Owen 1998, by scipy), which
-            fills the cube more evenly.
+        method: `"uniform"`; `"sobol"` for a scrambled Sobol sequence (Owen 1998, by scipy), which fills the
+            cube more evenly; `"additive"` for the additive recurrence in the generalised golden ratio (Roberts
+            2018, "The unreasonable effectiveness of quasirandom sequences"), nearly as even, and without the
+            second that scipy takes to import.
 
     Returns:
         Snapped points ``[num, d]``.
@@ -52,8 +55,8 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
     """
     import numpy as np
 
-    if method not in ("uniform", "sobol"):
-        raise InvalidInput(f'`method` must be "uniform" or "sobol", not {method!r}.')
+    if method not in METHODS:
+        raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
     if num < 0:
         raise InvalidInput(f"`num` must be at least 0, not {num}.")
     if not num:
@@ -63,12 +66,15 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
 
         sobol = qmc.Sobol(space.dimension, rng=np.random.default_rng(child(seed, "sobol")))
     rng = generator(seed, "uniform")
+    steps, shift = _golden_steps(space.dimension), generator(seed, "shift").random(space.dimension)
     found: list[np.ndarray] = []
     accepted, drawn, size = 0, 0, num
     while accepted < num and drawn < MAX_DRAWS:
         if method == "sobol":
             size = 1 << (size - 1).bit_length()  # a power of two keeps the sequence balanced
             draw = sobol.random(size)
+        elif method == "additive":
+            draw = (shift + (drawn + 1 + np.arange(size))[:, None] * steps) % 1.0
         else:
             draw = rng.random((size, space.dimension))
         drawn += size
@@ -84,6 +90,16 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
             "loosen them or narrow the ranges to where they hold."
         )
     return points if len(points) == num else _vary(space, points, num, rng)
+
+
+def _golden_steps(dimension: int) -> "np.ndarray":
+    """Give the steps ``[d]`` of the additive recurrence: powers of the root of x**(d + 1) = x + 1."""
+    import numpy as np
+
+    root = 2.0
+    for _ in range(64):
+        root = (1.0 + root) ** (1.0 / (dimension + 1))
+    return np.asarray((1.0 / root) ** np.arange(1, dimension + 1) % 1.0)
 
 
 def _vary(space: Cube, points: "np.ndarray", num: int, rng: "np.random.Generator") -> "np.ndarray":

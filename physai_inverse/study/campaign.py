@@ -103,7 +103,7 @@ def run_campaign(
     def progress(part: str) -> OnProgress | None:
         return None if on_progress is None else on_progress(part)
 
-    with make_executor(workers) as executor:
+    with make_executor(workers, timeout) as executor:
 
         def train(part: Study, trainings: int, name: str) -> None:
             run(

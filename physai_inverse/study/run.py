@@ -77,7 +77,8 @@ def run(
         trainer: a callable `(config)` or `(config, seed)` that gives metrics.
         budget: how many trials the study shall have; imported observations do not count.
         workers: 1 trains in this process, more in as many processes; the trainer must be importable then.
-        timeout: seconds after which a training is stopped and recorded as failed (only in processes).
+        timeout: seconds after which a training is stopped and recorded as failed; it runs in a process of its own
+            then, also where there is one worker.
         lease_seconds: how long the work of a lost process waits before another takes it.
         on_progress: called after every end and a few times a second between.
         executor: where trainings run, with `workers` at a time; it stays open. Made and closed here where it is
@@ -96,7 +97,7 @@ def run(
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InvalidInput(f"`workers` must be a whole number of at least 1, not {workers!r}.")
     if executor is None:
-        with make_executor(workers) as own:
+        with make_executor(workers, timeout) as own:
             return run(
                 study,
                 trainer,
@@ -110,9 +111,9 @@ def run(
     return _Loop(study, as_trainer(trainer), budget, workers, timeout, lease_seconds, on_progress, executor).run()
 
 
-def make_executor(workers: int) -> Executor:
-    """Give an executor for a number of trainings at a time: this process for one, else processes of their own."""
-    return InProcess() if workers == 1 else LocalProcesses(workers)
+def make_executor(workers: int, timeout: float | None = None) -> Executor:
+    """Give an executor: this process for one training at a time without a limit, else processes of their own."""
+    return InProcess() if workers == 1 and timeout is None else LocalProcesses(workers)
 
 
 @dataclass

@@ -24,7 +24,7 @@ from physai_inverse.surrogates.kernel import factor, solved
 MAX_SWEEPS = 60
 TOLERANCE = 1e-6
 """Largest change of a site's share of its row's precision at which the sweeps end."""
-DAMPING = 0.8
+DAMPING = 0.9
 """Share of each step that is taken; all sites move at once, and whole steps can oscillate."""
 LEAST_PRECISION = 1e-8
 """Floor of a site's precision times its cavity variance: a bound that says nothing must not become infinite."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from physai_inverse.surrogates.censoring import Sites, propagate
+from physai_inverse.surrogates.censoring import TOLERANCE, Sites, propagate
 from physai_inverse.surrogates.kernel import (
     MEAN_VARIANCE,
     Covariance,
@@ -77,13 +77,16 @@ class Evidence:
     sites: Sites | None
 
 
-def evidence(rows: Rows, covariance: Covariance, start: Sites | None = None) -> Evidence:
+def evidence(
+    rows: Rows, covariance: Covariance, start: Sites | None = None, *, tolerance: float = TOLERANCE
+) -> Evidence:
     """Compute evidence and gradient.
 
     Args:
         rows: the data.
         covariance: the hyper-parameters.
         start: sites to start from, where rows are censored.
+        tolerance: of the sites; see `censoring.TOLERANCE`.
 
     Raises:
         np.linalg.LinAlgError: the covariance cannot be factored.
@@ -97,7 +100,7 @@ def evidence(rows: Rows, covariance: Covariance, start: Sites | None = None) -> 
     sites: Sites | None = None
     targets = rows.values
     if rows.side.any():
-        sites = propagate(noisy, rows.values, rows.side, start)
+        sites = propagate(noisy, rows.values, rows.side, start, tolerance)
         hidden = np.flatnonzero(rows.side)
         targets = rows.values.copy()
         targets[hidden] = sites.values

@@ -1,25 +1,27 @@
-"""Which warp: the one with the highest evidence for the metric itself, unless the identity is nearly as good.
+"""Which warp: the one with the highest evidence for the metric itself, unless the default is nearly as good.
 
 evidence of the metric = evidence of its latent values + sum over rows of the logarithm of the warp's slope;
 censored rows have no density and so no slope. Hyper-parameters are found anew for each warp, from where the
 identity's ended.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from physai_inverse.forward import Column
-from physai_inverse.surrogates.fit import Fitted, Priors, climb, replicate_variance, starts
+from physai_inverse.surrogates.fit import MAX_STEPS, Fitted, Priors, climb, replicate_variance, starts
 from physai_inverse.surrogates.likelihood import Rows
 from physai_inverse.surrogates.warp import Linear, Log, Warp, shapes
 
 LEAST_ROWS = 8
-"""Number of values from which the evidence may choose; below it the metric's range does."""
+"""Number of values from which the evidence may choose; below it the default stands."""
 DECADE = 10.0
-"""Ratio of largest to smallest of fewer values from which they are taken by their logarithm."""
+"""Ratio of largest to smallest of positive values from which the logarithm is the default, not the identity."""
 SHAPE_PENALTY = 2.0
-"""Nats by which a warp must beat the identity."""
+"""Nats by which a warp must beat the default."""
+SHORT_LIST = 3
+"""Number of warps whose hyper-parameters are fitted, after one look at all with those of the identity."""
 SCREENING_STEPS = 8
 MAX_EXTRA = 1e6
 """Ceiling of a known error's latent variance; the delta method means nothing beyond."""
@@ -81,39 +83,34 @@ def choose(table: Table, warps: list[Warp]) -> Choice:
         table: the rows to judge by.
         warps: at least one.
     """
-    best: Choice | None = None
-    for warp in warps:
-        rows = table.warped(warp)
-        priors = _priors(table, rows)
-        if best is None:
-            fitted = max((climb(rows, priors, start) for start in starts(priors)), key=lambda found: found.value)
-            first = fitted
-        else:
-            fitted = climb(rows, priors, first.covariance.logs, max_steps=SCREENING_STEPS)
-        seen = rows.side == 0
-        merit = fitted.value + float(np.sum(warp.log_slope(table.column.values[seen])))
-        if best is None:
-            best = Choice(warp, fitted, merit)
-        elif merit - SHAPE_PENALTY > best.merit:
-            best = Choice(warp, fitted, merit - SHAPE_PENALTY)
-    assert best is not None, "a choice needs at least one warp"
-    if best.warp is warps[0]:
-        return best
-    rows = table.warped(best.warp)
+    best = _judged(table, warps[0], None, MAX_STEPS)
+    glances = [(warp, _judged(table, warp, best.fitted, 0).merit) for warp in warps[1:]]
+    glances.sort(key=lambda pair: -pair[1])
+    default = best
+    for warp, _ in glances[:SHORT_LIST]:
+        rival = _judged(table, warp, default.fitted, SCREENING_STEPS)
+        if rival.merit - SHAPE_PENALTY > best.merit:
+            best = replace(rival, merit=rival.merit - SHAPE_PENALTY)
+    return best if best is default else _judged(table, best.warp, best.fitted, MAX_STEPS)
+
+
+def _judged(table: Table, warp: Warp, near: Fitted | None, max_steps: int) -> Choice:
+    rows = table.warped(warp)
     priors = _priors(table, rows)
-    again = [climb(rows, priors, start) for start in (best.fitted.covariance.logs, starts(priors)[0])]
-    return Choice(best.warp, max(again, key=lambda found: found.value), best.merit)
+    places = starts(priors) if near is None else (near.covariance.logs,)
+    climbs = [climb(rows, priors, place, max_steps=max_steps) for place in places]
+    fitted = max(climbs, key=lambda found: found.value)
+    seen = rows.side == 0
+    return Choice(warp, fitted, fitted.value + float(np.sum(warp.log_slope(table.column.values[seen]))))
 
 
 def candidates(values: np.ndarray) -> list[Warp]:
     """Give the warps to choose from for values ``[n]``, the default first."""
     fitted = [warp for warp in (Warp.fitted(shape, values) for shape in shapes(values)) if warp is not None]
-    if len(values) >= LEAST_ROWS:
-        return fitted
     low, high = float(np.min(values)), float(np.max(values))
-    if low > 0 and high / DECADE > low:
-        return [warp for warp in fitted if isinstance(warp.shape, Log)]
-    return [warp for warp in fitted if isinstance(warp.shape, Linear)]
+    default = Log if low > 0 and high / DECADE > low else Linear
+    fitted.sort(key=lambda warp: not isinstance(warp.shape, default))  # stable: the others keep their order
+    return fitted if len(values) >= LEAST_ROWS else [warp for warp in fitted if isinstance(warp.shape, default)]
 
 
 def _priors(table: Table, rows: Rows) -> Priors:
