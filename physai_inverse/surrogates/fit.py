@@ -2,19 +2,22 @@
 
 Priors, as densities over the logarithms (a density over the lengthscale itself would pull towards planes):
 
-    log l     N(log 0.3 + log(g) / 2, 1)     g: number of lengthscales
+    log l     N(log 0.3 + log(g) / 2, 0.8^2)     g: number of lengthscales
     s2        InvGamma(2, 2)
-    log rho   N(-6, 2.5^2)
+    log rho   N(-4, 2^2)
     log of the noise's variance: N(log of the pooled variance of replicates, (1/2 + sqrt(2 / degrees))^2), where
               configurations were trained more than once
 
 A warp is judged by the evidence of the latent values plus the logarithm of its slopes (the evidence of the metric
 itself) plus `SHAPE_PRIOR`.
 
-Source: the project's measurements of priors; Rasmussen & Williams (2006), section 5.4.1.
+One maximum knows nothing of the other hyper-parameters that would do; `widened` makes up for it.
+
+Source: Rasmussen & Williams (2006), section 5.4.1; centres and spreads by held-out log density on seven public
+tables at 20, 64 and 120 rows (a lengthscale's spread of 1 and log rho ~ N(-6, 2.5^2) lost 0.1 nats at 20 rows).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,15 +27,19 @@ from physai_inverse.surrogates.kernel import Covariance
 from physai_inverse.surrogates.likelihood import Rows, evidence
 
 LENGTHSCALE_CENTRE = 0.3
-LENGTHSCALE_SPREAD = 1.0
+LENGTHSCALE_SPREAD = 0.8
 SCALE_SHAPE, SCALE_RATE = 2.0, 2.0
-RATIO_CENTRE, RATIO_SPREAD = -6.0, 2.5
+RATIO_CENTRE, RATIO_SPREAD = -4.0, 2.0
 LENGTHSCALE_RANGE = (1e-3, 1e4)
 SCALE_RANGE = (1e-6, 1e4)
 RATIO_RANGE = (1e-6, 1e4)
 LEAST_RISE, LEAST_SLOPE = 1e-3, 1e-2
 """Where the climb ends, in nats: the data do not know the place of the maximum any better."""
 MAX_STEPS = 60
+PARAMETER_COST = 1.5
+"""Chosen by coverage: 90 % intervals held 0.81, 0.86, 0.90 of the values at 20, 64, 120 rows without, and
+0.90, 0.89, 0.90 with it, at the same or better log density."""
+MOST_WIDENED = 2.0
 SITE_TOLERANCE = 1e-3
 """Of censored rows during the climb; the evidence then errs by about as much (measured), with half the sweeps."""
 
@@ -127,6 +134,13 @@ def climb(rows: Rows, priors: Priors, start: np.ndarray, *, max_steps: int = MAX
     if not best:
         return Fitted(Covariance.from_logs(start), -np.inf, None)
     return best[-1]
+
+
+def widened(fitted: Fitted, num_rows: int) -> Fitted:
+    """Widen the variances for the hyper-parameters' own uncertainty: times 1 + `PARAMETER_COST` (g + 2) / n."""
+    covariance = fitted.covariance
+    ratio = 1.0 + PARAMETER_COST * (len(covariance.lengthscales) + 2) / num_rows
+    return replace(fitted, covariance=replace(covariance, scale=covariance.scale * min(ratio, MOST_WIDENED)))
 
 
 def replicate_variance(units: np.ndarray, values: np.ndarray) -> tuple[float, int] | None:

@@ -20,9 +20,11 @@ from physai_inverse.forward import (
 )
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
+from physai_inverse.surrogates.fit import Fitted, climb, widened
 from physai_inverse.surrogates.likelihood import Posterior
+from physai_inverse.surrogates.outliers import PASSES, doubted, doubts
 from physai_inverse.surrogates.scoring import score
-from physai_inverse.surrogates.selection import Table, candidates, choose
+from physai_inverse.surrogates.selection import Choice, Table, candidates, choose, priors_of
 from physai_inverse.surrogates.threads import one_thread
 from physai_inverse.surrogates.warp import Warp
 
@@ -48,6 +50,7 @@ class MetricProcess(AbstractMetricModel):
         latent_warp: the way to the latent scale.
         posterior: the process given the data (and what is pending).
         column: the values behind it, row by row.
+        doubt: ``[n]`` extra latent variance of values that the others speak against.
         reach: lowest and highest latent value that mean and standard deviation in the metric's units take into
             account: one range of the data beyond the data.
         pending: number of rows at the end of the posterior that stand for trainings still running.
@@ -57,6 +60,7 @@ class MetricProcess(AbstractMetricModel):
     latent_warp: Warp
     posterior: Posterior
     column: Column
+    doubt: np.ndarray
     reach: tuple[float, float]
     pending: int = 0
 
@@ -115,10 +119,11 @@ class MetricProcess(AbstractMetricModel):
     @cached_property
     def _scores(self) -> Scores:
         error, variance = self.posterior.leave_one_out()
+        error, variance = error[: len(self.doubt)], variance[: len(self.doubt)]  # pending rows have no value
         rows = np.flatnonzero(self.column.censored == 0)
         measured = self.column.values[rows]
         mean = self.latent_warp.forward(measured) + error[rows]
-        return score(self.latent_warp, measured, mean, np.sqrt(variance[rows]))
+        return score(self.latent_warp, measured, mean, np.sqrt((variance - self.doubt)[rows]))
 
 
 def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: int) -> MetricProcess:
@@ -142,12 +147,32 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
         judged = table.take(np.sort(drawn))
     with one_thread():
         chosen = choose(judged, candidates(values))
+        fitted, doubt = _robust(judged, chosen)
     rows = table.warped(chosen.warp)
-    sites = chosen.fitted.sites if judged is table else None
-    posterior = Posterior.given(rows, chosen.fitted.covariance, sites)
+    if judged is table:
+        posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, fitted.sites)
+    else:
+        posterior = Posterior.given(rows, fitted.covariance)
+        doubt = doubts(rows, posterior)
+        if doubt.any():
+            posterior = Posterior.given(doubted(rows, doubt), fitted.covariance)
     low, high = float(np.min(rows.values)), float(np.max(rows.values))
     beyond = max(high - low, 1.0)
-    return MetricProcess(features, chosen.warp, posterior, table.column, (low - beyond, high + beyond))
+    reach = (low - beyond, high + beyond)
+    return MetricProcess(features, chosen.warp, posterior, table.column, doubt, reach)
+
+
+def _robust(table: Table, chosen: Choice) -> tuple[Fitted, np.ndarray]:
+    rows, fitted = table.warped(chosen.warp), chosen.fitted
+    doubt = np.zeros(len(rows))
+    for _ in range(PASSES):
+        trusted = doubted(rows, doubt)
+        found = doubts(rows, Posterior.given(trusted, fitted.covariance, fitted.sites))
+        if not found.any():
+            break
+        doubt += found
+        fitted = climb(doubted(rows, doubt), priors_of(table, rows), fitted.covariance.logs)
+    return widened(fitted, len(rows)), doubt
 
 
 def kept_rows(column: Column, *, seed: int) -> np.ndarray:

@@ -96,7 +96,7 @@ def choose(table: Table, warps: list[Warp]) -> Choice:
 
 def _judged(table: Table, warp: Warp, near: Fitted | None, max_steps: int) -> Choice:
     rows = table.warped(warp)
-    priors = _priors(table, rows)
+    priors = priors_of(table, rows)
     places = starts(priors) if near is None else (near.covariance.logs,)
     climbs = [climb(rows, priors, place, max_steps=max_steps) for place in places]
     fitted = max(climbs, key=lambda found: found.value)
@@ -113,7 +113,8 @@ def candidates(values: np.ndarray) -> list[Warp]:
     return fitted if len(values) >= LEAST_ROWS else [warp for warp in fitted if isinstance(warp.shape, default)]
 
 
-def _priors(table: Table, rows: Rows) -> Priors:
+def priors_of(table: Table, rows: Rows) -> Priors:
+    """Give the priors for rows on a latent scale."""
     seen = rows.side == 0
     replicates = replicate_variance(table.units[seen], rows.values[seen]) if seen.any() else None
     if replicates is not None and not replicates[0] > 0:
