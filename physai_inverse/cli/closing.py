@@ -17,46 +17,17 @@ from physai_inverse.cli.tables import (
     scores_table,
 )
 from physai_inverse.errors import PhysaiInverseError, one_line
-from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective
 
 if TYPE_CHECKING:
     from physai_inverse.forward import Scores
+    from physai_inverse.objective import Objective
     from physai_inverse.spec import Spec
     from physai_inverse.study import Answer, Campaign, Confirmation, Study
 
-COSTS = ("parameters", "seconds")
-"""Metrics that are costs by their name; the closing query asks for the cheapest good training."""
-
-GOOD_SHARE = 0.25
 MIN_SCORED = 5
 """Trainings below which held-out scores say nothing."""
 
 NUM_ANSWERS = 4
-
-
-def closing_query(study: "Study") -> Objective | None:
-    """Turn the study's question around: as good as its best quarter, at the least cost.
-
-    Returns:
-        None where no cost was recorded, or the first wish is to hit a target.
-    """
-    import numpy as np
-
-    trials = [trial for trial in study.trials if trial.state.finished and not trial.state.bad]
-    wish = study.objective.wishes[0] if study.objective.wishes else None
-    names = {name for trial in trials for name in trial.metrics} - {wish.metric if wish else ""}
-    cost = next((name for name in COSTS if name in names), None)
-    values = [float(trial.metrics[wish.metric]) for trial in trials if wish and wish.metric in trial.metrics]
-    finite = [value for value in values if np.isfinite(value)]
-    if wish is None or cost is None or len(finite) < MIN_SCORED:
-        return None
-    if isinstance(wish, Minimize):
-        limit: AtMost | AtLeast = AtMost(wish.metric, _round(float(np.quantile(finite, GOOD_SHARE))))
-    elif isinstance(wish, Maximize):
-        limit = AtLeast(wish.metric, _round(float(np.quantile(finite, 1 - GOOD_SHARE))))
-    else:
-        return None
-    return Objective((Minimize(cost), limit))
 
 
 def close_run(
@@ -72,10 +43,10 @@ def close_run(
         as_json: print one JSON object instead of tables.
         page: where to write the page; None for none.
     """
-    from physai_inverse.study import baseline_study
+    from physai_inverse.study import baseline_study, turned_around
 
     scores = _scores(spec, study)
-    query = closing_query(study)
+    query = turned_around(study.trials, study.objective)
     answer = None if query is None else _answer(console, study, query)
     if not as_json:
         _show(console, spec, campaign, scores, answer, list(query.metrics) if query else [])
@@ -188,7 +159,3 @@ def _confirmation_json(pick: "Confirmation | None") -> dict[str, object] | None:
         "values": list(pick.values),
         "mean": sum(pick.values) / len(pick.values) if pick.values else None,
     }
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.3g}")

@@ -158,14 +158,19 @@ def report(
     """
     from physai_inverse.cli.opening import open_existing
     from physai_inverse.report import write_report
-    from physai_inverse.study import baseline_study
+    from physai_inverse.study import baseline_study, past_campaign
     from physai_inverse.study.campaign import BASELINE_SUFFIX
 
     spec, opened = open_existing(study)
     compared = opened.name + BASELINE_SUFFIX in opened.store.studies()
-    baseline = baseline_study(opened) if compared else None
     typer.echo(
-        write_report(opened, path or study.with_suffix(".html"), baseline=baseline, labels=dict(spec.metrics))
+        write_report(
+            opened,
+            path or study.with_suffix(".html"),
+            baseline=baseline_study(opened) if compared else None,
+            campaign=past_campaign(opened),
+            labels=dict(spec.metrics),
+        )
     )
 
 

@@ -1,6 +1,7 @@
 """The study: suggest, observe, run, predict, invert, recommend."""
 
-from physai_inverse.study.campaign import Campaign, Confirmation, baseline_study, run_campaign
+from physai_inverse.study.campaign import Campaign, Confirmation, baseline_study, past_campaign, run_campaign
+from physai_inverse.study.questions import turned_around
 from physai_inverse.study.results import Answer, Estimate, PredictionTable, Recommendation
 from physai_inverse.study.run import Progress, best_measured, run
 from physai_inverse.study.study import Study
@@ -16,6 +17,8 @@ __all__ = [
     "Study",
     "baseline_study",
     "best_measured",
+    "past_campaign",
     "run",
     "run_campaign",
+    "turned_around",
 ]

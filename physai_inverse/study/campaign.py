@@ -66,6 +66,7 @@ def baseline_study(study: Study) -> Study:
         name=study.name + BASELINE_SUFFIX,
         seed=study.seed,
         method="random",
+        read_only=study.store.read_only,
     )
 
 
@@ -119,9 +120,7 @@ def run_campaign(
         train(study, budget, "study")
         recommendation = study.recommend()
         metric = study.objective.metrics[0]
-        picks: dict[str, Pick] = {
-            "ours": (recommendation.number, recommendation.config, recommendation.predictions[metric].median)
-        }
+        picks = {"ours": _own_pick(recommendation, metric)}
         if baseline:
             twin = baseline_study(study)
             train(twin, budget, "random search")
@@ -136,16 +135,48 @@ def run_campaign(
     return Campaign(recommendation, fresh.get("ours"), fresh.get("baseline"), metric)
 
 
-def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study:
-    """Queue fresh trainings of each pick in a study of their own, so that none flows back into the choice."""
-    fresh = Study(
+def past_campaign(study: Study) -> Campaign | None:
+    """Give what an earlier campaign of this study found, without any training; None where nothing was confirmed.
+
+    Raises:
+        NotFound: no training of the study ended well.
+    """
+    names = study.store.studies()
+    if study.name + FRESH_SUFFIX not in names:
+        return None
+    fresh = _fresh_study(study)
+    picks = {"ours": _own_pick(study.recommend(), study.objective.metrics[0])}
+    if study.name + BASELINE_SUFFIX in names:
+        twin = baseline_study(study)
+        found = best_measured(twin, twin.trials)
+        if found is not None:
+            picks["baseline"] = (found[0].number, found[0].config, found[1])
+    metric = study.objective.metrics[0]
+    confirmed = {name: found for name, found in _confirmations(fresh, picks, metric).items() if found.values}
+    if not confirmed:
+        return None
+    return Campaign(study.recommend(), confirmed.get("ours"), confirmed.get("baseline"), metric)
+
+
+def _own_pick(recommendation: Recommendation, metric: str) -> Pick:
+    return recommendation.number, recommendation.config, recommendation.predictions[metric].median
+
+
+def _fresh_study(study: Study) -> Study:
+    return Study(
         study.space,
         study.objective,
         store=study.store,
         name=study.name + FRESH_SUFFIX,
         seed=study.seed,
         method="random",
+        read_only=study.store.read_only,
     )
+
+
+def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study:
+    """Queue fresh trainings of each pick in a study of their own, so that none flows back into the choice."""
+    fresh = _fresh_study(study)
     # The same seeds for every pick; one pick after the other, so that two equal picks share their trainings.
     for _, config, _ in picks.values():
         there = {trial.seed for trial in _trainings(fresh, config)}

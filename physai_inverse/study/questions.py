@@ -1,14 +1,47 @@
 """What a study is asked: predict, recommend, invert; each from the data and what was fitted to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from physai_inverse.errors import NotFound
-from physai_inverse.objective import Objective
+from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+
+COSTS = ("parameters", "seconds")
+"""Metrics that are costs by their name."""
+
+GOOD_SHARE = 0.25
+"""Share of the trainings that counts as good."""
+
+LEAST_TRAININGS = 5
+
+
+def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | None:
+    """Turn a study's question around: as good as its best quarter, at the least cost.
+
+    Returns:
+        A query for `Study.invert`; None where no cost was recorded, too little was trained, or the first wish is
+        to hit a target.
+    """
+    import numpy as np
+
+    good = [trial for trial in trials if trial.state.finished and not trial.state.bad]
+    wish = objective.wishes[0] if objective.wishes else None
+    if not isinstance(wish, Minimize | Maximize):
+        return None
+    recorded = {name for trial in good for name in trial.metrics} - {wish.metric}
+    cost = next((name for name in COSTS if name in recorded), None)
+    values = [float(trial.metrics[wish.metric]) for trial in good if wish.metric in trial.metrics]
+    finite = [value for value in values if np.isfinite(value)]
+    if cost is None or len(finite) < LEAST_TRAININGS:
+        return None
+    share = GOOD_SHARE if isinstance(wish, Minimize) else 1 - GOOD_SHARE
+    bound = float(f"{float(np.quantile(finite, share)):.3g}")  # a number that people can read
+    limit = AtMost(wish.metric, bound) if isinstance(wish, Minimize) else AtLeast(wish.metric, bound)
+    return Objective((Minimize(cost), limit))
 
 
 def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) -> PredictionTable:

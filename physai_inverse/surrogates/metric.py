@@ -31,12 +31,13 @@ from physai_inverse.surrogates.warp import Warp
 CENTRE = 0.5
 """The middle of the unit cube, taken off the features so that their squares lose no digits."""
 MAX_CLIMB_ROWS = 256
-"""Rows from which hyper-parameters and warp are found; more rows hardly move them."""
+"""Rows from which hyper-parameters are found; more rows hardly move them."""
+MAX_SCREENING_ROWS = 128
+"""Rows from which the warp is chosen."""
 MAX_ROWS = 3000
 """Rows of the posterior; beyond, the extreme values of both sides and a random rest."""
 EXTREME_SHARE = 0.1
 """Share of those rows that is kept for the lowest values, and for the highest."""
-ONE_THREAD_ROWS = 500
 NODES = 25
 """Nodes of the quadrature behind mean and standard deviation in the metric's units."""
 
@@ -76,14 +77,17 @@ class MetricProcess(AbstractMetricModel):
 
     def latent(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[n]`` and standard deviation ``[n]`` of the noise-free latent value at points ``[n, d]``."""
-        mean, variance = self.posterior.moments(self.features.encode(units) - CENTRE)
+        features = self.features.encode(units) - CENTRE
+        with one_thread():
+            mean, variance = self.posterior.moments(features)
         return mean, np.sqrt(variance)
 
     def conditioned(self, units: np.ndarray) -> "MetricProcess":
         """Give the model as if trainings at points ``[q, d]`` had come out as their latent mean."""
         if not len(units):
             return self
-        posterior = self.posterior.appended(self.features.encode(units) - CENTRE)
+        with one_thread():
+            posterior = self.posterior.appended(self.features.encode(units) - CENTRE)
         return replace(self, posterior=posterior, pending=self.pending + len(units))
 
     def predict(self, units: np.ndarray, *, noise: bool = True) -> Prediction:
@@ -141,25 +145,32 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     table = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
     table = table.take(kept_rows(column, seed=seed))
     values = table.column.values
-    judged = table
-    if len(table) > MAX_CLIMB_ROWS:
-        drawn = generator(seed, "climb").permutation(len(table))[:MAX_CLIMB_ROWS]
-        judged = table.take(np.sort(drawn))
+    order = generator(seed, "climb").permutation(len(table))
+    judged = _part(table, order, MAX_CLIMB_ROWS)
+    screened = _part(table, order, MAX_SCREENING_ROWS)
     with one_thread():
-        chosen = choose(judged, candidates(values))
+        chosen = choose(screened, candidates(values))
+        if screened is not judged:
+            rows = judged.warped(chosen.warp)
+            longer = climb(rows, priors_of(judged, rows), chosen.fitted.covariance.logs)
+            chosen = replace(chosen, fitted=longer)
         fitted, doubt = _robust(judged, chosen)
-    rows = table.warped(chosen.warp)
-    if judged is table:
-        posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, fitted.sites)
-    else:
-        posterior = Posterior.given(rows, fitted.covariance)
-        doubt = doubts(rows, posterior)
-        if doubt.any():
-            posterior = Posterior.given(doubted(rows, doubt), fitted.covariance)
+        rows = table.warped(chosen.warp)
+        if judged is table:
+            posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, fitted.sites)
+        else:
+            posterior = Posterior.given(rows, fitted.covariance)
+            doubt = doubts(rows, posterior)
+            if doubt.any():
+                posterior = Posterior.given(doubted(rows, doubt), fitted.covariance)
     low, high = float(np.min(rows.values)), float(np.max(rows.values))
     beyond = max(high - low, 1.0)
     reach = (low - beyond, high + beyond)
     return MetricProcess(features, chosen.warp, posterior, table.column, doubt, reach)
+
+
+def _part(table: Table, order: np.ndarray, most: int) -> Table:
+    return table if len(table) <= most else table.take(np.sort(order[:most]))
 
 
 def _robust(table: Table, chosen: Choice) -> tuple[Fitted, np.ndarray]:
