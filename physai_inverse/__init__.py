@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
     from physai_inverse.store import Store
-    from physai_inverse.study import Study, run
+    from physai_inverse.study import Study
 
 __version__ = "0.1.0"
 
@@ -38,7 +38,6 @@ _HOMES = {
     "Study": "study",
     "Target": "objective",
     "TrialFailed": "errors",
-    "run": "study",
 }
 
 __all__ = [
@@ -62,7 +61,6 @@ __all__ = [
     "Study",
     "Target",
     "TrialFailed",
-    "run",
 ]
 
 

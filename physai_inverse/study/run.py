@@ -9,15 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError, TrialFailed
 from physai_inverse.executors import InProcess, LocalProcesses, Outcome
 from physai_inverse.observations import MetricsLike, Scalar, Trainer
 from physai_inverse.store import Trial
-from physai_inverse.study.study import Study
 from physai_inverse.study.workers import is_dead, this_worker
 from physai_inverse.trainers import as_trainer
+
+if TYPE_CHECKING:
+    from physai_inverse.objective import Objective
+    from physai_inverse.store import Store
 
 RUN_LEASE_SECONDS = 60.0
 WAIT_SECONDS = 0.2
@@ -28,6 +31,32 @@ MAX_BUGS = 3
 
 OWN_ORIGINS = ("suggested", "queued")
 """Trials that count towards a budget; imported observations do not."""
+
+
+class Loop(Protocol):
+    """What a run needs of a study."""
+
+    name: str
+    store: "Store"
+    objective: "Objective"
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial, in order of its number."""
+
+    def suggest(self, num: int = 1, *, lease_seconds: float | None = None) -> list[Trial]:
+        """Propose trainings."""
+
+    def observe(self, trial: Trial | int, metrics: MetricsLike, *, seconds: float | None = None) -> Trial:
+        """Record what a training gave."""
+
+    def fail(
+        self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
+    ) -> Trial:
+        """Record that a training gave no result."""
+
+    def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
+        """Extend the lease of a trial."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +89,7 @@ Executor: TypeAlias = InProcess | LocalProcesses
 
 
 def run(
-    study: Study,
+    study: Loop,
     trainer: Trainer,
     budget: int,
     *,
@@ -118,7 +147,7 @@ def make_executor(workers: int, timeout: float | None = None) -> Executor:
 
 @dataclass
 class _Loop:
-    study: Study
+    study: Loop
     trainer: Trainer
     budget: int
     workers: int
@@ -236,7 +265,7 @@ class _Loop:
             thread.join()
 
 
-def best_measured(study: Study, trials: list[Trial]) -> tuple[Trial, float] | None:
+def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | None:
     """Give the trial with the best measured value of the first wish, among those that meet the limits.
 
     This is what other tools call the best trial: it may owe its rank to luck; see `Study.recommend`.

@@ -16,6 +16,7 @@ from physai_inverse.observations import (
     Config,
     MetricsLike,
     Observation,
+    Trainer,
     TrialState,
     as_metrics,
     diverging,
@@ -28,6 +29,7 @@ from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.proposing import new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+from physai_inverse.study.run import OnProgress, Progress, run
 from physai_inverse.study.workers import this_worker
 
 LEASE_SECONDS = 3600.0
@@ -332,6 +334,32 @@ class Study:
         """
         rows = as_observations(observations, self.space, self.objective)
         return self.store.import_observations(self.name, rows)
+
+    def run(
+        self,
+        trainer: Trainer,
+        budget: int,
+        *,
+        workers: int = 1,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Progress:
+        """Train until `budget` trials have ended, counting those of earlier runs; goes on after any interruption.
+
+        Args:
+            trainer: a callable `(config)` or `(config, seed)` that gives metrics.
+            budget: how many trials the study shall have; imported observations do not count.
+            workers: trainings at a time; more than one run in processes of their own.
+            timeout: seconds after which a training is stopped and recorded as failed.
+            on_progress: called after every end and a few times a second between.
+
+        Returns:
+            Where the run stands at its end.
+
+        Raises:
+            TrialFailed: several trainings in a row failed by a bug; they are recorded, the message shows the last.
+        """
+        return run(self, trainer, budget, workers=workers, timeout=timeout, on_progress=on_progress)
 
     # -- what is known --------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from physai_inverse import Choice, Float, Minimize, Space, Study, run
+from physai_inverse import Choice, Float, Minimize, Space, Study
+from physai_inverse.study import run
 
 log = Path({log!r})
 space = Space(x=Float(-2.0, 2.0), y=Float(1e-3, 1.0, log=True), kind=Choice(["a", "b"]))

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from physai_inverse import Choice, Curve, Float, Minimize, Space, Study, TrialFailed, run
+from physai_inverse import Choice, Curve, Float, Minimize, Space, Study, TrialFailed
 from physai_inverse.study import (
     Progress,
     baseline_study,
     best_measured,
     past_campaign,
+    run,
     run_campaign,
     turned_around,
 )
@@ -64,7 +65,7 @@ def test_a_run_uses_its_budget_and_tells_its_progress() -> None:
     assert [progress.last.number for progress in told if progress.last] == list(range(12))
     assert last.best == min(float(trial.metrics["loss"]) for trial in study_.trials)
     assert run(study_, train, 12).finished == 12  # nothing is left to do
-    assert run(study_, train, 14).finished == 14  # a larger budget goes on
+    assert study_.run(train, 14).finished == 14  # a larger budget goes on
 
 
 def test_every_end_of_a_training_is_recorded_with_its_class() -> None:
