@@ -136,7 +136,7 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     Args:
         features: the encoding.
         units: ``[n, d]`` snapped points.
-        column: its values, at least two of them finite.
+        column: its values, at least one of them finite.
         seed: of the rows that are left out where there are very many.
 
     Raises:
