@@ -59,11 +59,15 @@ class Campaign:
 
 def baseline_study(study: Study) -> Study:
     """Open the random-search twin of a study, in the same store."""
+    return _twin(study, BASELINE_SUFFIX)
+
+
+def _twin(study: Study, suffix: str) -> Study:
     return Study(
         study.space,
         study.objective,
         store=study.store,
-        name=study.name + BASELINE_SUFFIX,
+        name=study.name + suffix,
         seed=study.seed,
         method="random",
         read_only=study.store.read_only,
@@ -144,7 +148,7 @@ def past_campaign(study: Study) -> Campaign | None:
     names = study.store.studies()
     if study.name + FRESH_SUFFIX not in names:
         return None
-    fresh = _fresh_study(study)
+    fresh = _twin(study, FRESH_SUFFIX)
     picks = {"ours": _own_pick(study.recommend(), study.objective.metrics[0])}
     if study.name + BASELINE_SUFFIX in names:
         twin = baseline_study(study)
@@ -162,21 +166,9 @@ def _own_pick(recommendation: Recommendation, metric: str) -> Pick:
     return recommendation.number, recommendation.config, recommendation.predictions[metric].median
 
 
-def _fresh_study(study: Study) -> Study:
-    return Study(
-        study.space,
-        study.objective,
-        store=study.store,
-        name=study.name + FRESH_SUFFIX,
-        seed=study.seed,
-        method="random",
-        read_only=study.store.read_only,
-    )
-
-
 def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study:
     """Queue fresh trainings of each pick in a study of their own, so that none flows back into the choice."""
-    fresh = _fresh_study(study)
+    fresh = _twin(study, FRESH_SUFFIX)
     # The same seeds for every pick; one pick after the other, so that two equal picks share their trainings.
     for _, config, _ in picks.values():
         there = {trial.seed for trial in _trainings(fresh, config)}
