@@ -5,8 +5,9 @@ Random rows train the map, the rest is held out, over many splits. R2 is that of
     all      every held-out row; a censored one counts as 1e5, and predictions are cut at 1e5
     solved   only held-out rows that solved the test set, predictions not cut
 
-`rank` is Spearman's correlation of all held-out rows, read as for `all`. A held-out censored row lies in its 90 % interval when the upper end reaches 1e5. Beside ours the process of
-scikit-learn (Matern 5/2, a lengthscale each, white noise) on log10(steps), censored rows taken as 1e5.
+`rank` is Spearman's correlation of all held-out rows, read as for `all`. A held-out censored row lies in its 90 %
+interval when the upper end reaches 1e5. Beside ours the process of scikit-learn (Matern 5/2, a lengthscale each,
+white noise) on log10(steps), censored rows taken as 1e5.
 
 Data: Liu et al. 2022, "Towards understanding grokking", https://github.com/ejmichaud/grokking-squared (MIT).
 
