@@ -1,6 +1,7 @@
 """The floors of the house: an import may only go down, and workshops of one floor do not import each other."""
 
 import ast
+import importlib
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,10 @@ def test_files_are_written_in_one_place() -> None:
         and not (isinstance(node.func.value, ast.Name) and node.func.value.id == "files")
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_can_be_imported_on_its_own(path: Path) -> None:
+    if path.stem != "__main__":
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        importlib.import_module(".".join(parts).removesuffix(".__init__"))

@@ -141,7 +141,7 @@ def _scores(spec: "Spec", study: "Study") -> "dict[str, Scores]":
     return {name: scores[name] for name in dict.fromkeys(order) if name in scores}
 
 
-def _answer(console: Console, study: "Study", query: Objective) -> "Answer | None":
+def _answer(console: Console, study: "Study", query: "Objective") -> "Answer | None":
     try:
         return study.invert(query, n=NUM_ANSWERS)
     except PhysaiInverseError as error:  # the run itself has ended well; say why this part is missing
