@@ -51,7 +51,7 @@ def recommend(forward: ForwardMap, data: Dataset, objective: Objective, *, seed:
     rows = np.flatnonzero(good)
     if not len(rows):
         raise NotFound(
-            f"Nothing to recommend yet: no training has given {list(objective.metrics)}. Observe at least two."
+            f"Nothing to recommend yet: no training has given finite {list(objective.metrics)}. Observe one."
         )
     points, first = np.unique(data.units[rows], axis=0, return_index=True)
     rows = rows[first]
