@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from physai_inverse.errors import NotFound
-from physai_inverse.observations import Curve, Measurement, Observation, metric_names
+from physai_inverse.observations import Curve, Measurement, Observation, TrialState, metric_names
 from physai_inverse.space import Space
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Dataset:
         columns: metric to its values.
         failed: ``[n]`` booleans: the training failed in a way that says something about the configuration.
         numbers: the trial number of each row.
+        kinds: the class of failure of each row, None where it did not fail; empty where no class is known.
     """
 
     space: Space
@@ -65,6 +66,7 @@ class Dataset:
     columns: Mapping[str, Column]
     failed: "np.ndarray"
     numbers: tuple[int, ...] = ()
+    kinds: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.units)
@@ -102,7 +104,14 @@ class Dataset:
             columns=columns,
             failed=np.array([observation.state.bad for observation in kept], dtype=bool),
             numbers=tuple(observation.number for observation in kept),
+            kinds=tuple(_kind(observation) for observation in kept),
         )
+
+
+def _kind(observation: Observation) -> str | None:
+    if not observation.state.bad:
+        return None
+    return observation.kind or ("diverged" if observation.state is TrialState.DIVERGED else "unknown")
 
 
 @dataclass(frozen=True)
@@ -184,6 +193,16 @@ class AbstractMetricModel(ABC):
     def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
         """Give latent mean and standard deviation ``[n]`` of the noise-free metric at points ``[n, d]``."""
 
+    def joint(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
+        """Give latent mean ``[n]`` and covariance ``[n, n]`` of the noise-free metric at points ``[n, d]``.
+
+        Points are independent where a model does not know how they hang together.
+        """
+        import numpy as np
+
+        mean, deviation = self.latent(units)
+        return mean, np.diag(deviation**2)
+
     @abstractmethod
     def conditioned(self, units: "np.ndarray") -> "AbstractMetricModel":
         """Give the model as it would be if the metric at points ``[q, d]`` were known to be its latent mean.
@@ -194,6 +213,15 @@ class AbstractMetricModel(ABC):
     @abstractmethod
     def held_out(self) -> Scores:
         """Score the model on values that it did not see (leave one out, or in folds)."""
+
+    def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
+        """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]``, at 1 the metric may well differ.
+
+        Those of the unit cube, where a model has no lengthscales of its own.
+        """
+        import numpy as np
+
+        return np.asarray(np.linalg.norm(first[:, None] - second, axis=2))
 
     def predict(self, units: "np.ndarray", *, noise: bool = True) -> Prediction:
         """Predict in the metric's own units.
@@ -222,6 +250,10 @@ class AbstractSuccessModel(ABC):
     @abstractmethod
     def probability(self, units: "np.ndarray") -> "np.ndarray":
         """Give the probability ``[n]`` that a training at points ``[n, d]`` ends with finite metrics."""
+
+    def by_class(self, units: "np.ndarray") -> "dict[str, np.ndarray]":
+        """Give for each class of failure its probability ``[n]``; they add up to that of failing."""
+        return {"unknown": 1.0 - self.probability(units)}
 
 
 @dataclass(frozen=True)
@@ -260,6 +292,13 @@ class ForwardMap:
         import numpy as np
 
         return np.ones(len(units)) if self.success is None else self.success.probability(units)
+
+    def failure_probabilities(self, units: "np.ndarray") -> "dict[str, np.ndarray]":
+        """Give for each class of failure that occurred the probability ``[n]`` of failing by it.
+
+        They add up to one less `success_probability`.
+        """
+        return {} if self.success is None else self.success.by_class(units)
 
     def conditioned(self, units: "np.ndarray") -> "ForwardMap":
         """Give the map as if trainings at points ``[q, d]`` had come out as predicted."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 DIGITS = 12
+POWERS = tuple(float(f"1e{exponent}") for exponent in range(309))
+"""Of ten, each the nearest float: `10.0**23` differs between libraries in its last bit."""
 MAX_INTEGER = 10**12
 """Above this an integer would not survive the way to the unit cube and back in float64."""
 
@@ -68,7 +70,7 @@ class Float:
     def _round_one(self, value: float) -> float:
         """The same arithmetic as `_round`, without the price of an array."""
         exponent = DIGITS - 1 - math.floor(math.log10(value)) if self.log else self._decimals
-        power = 10.0 ** abs(exponent)
+        power = POWERS[min(abs(exponent), len(POWERS) - 1)]
         rounded = round(value * power) / power if exponent >= 0 else round(value / power) * power
         return min(max(rounded + 0.0, self.low), self.high)
 
@@ -82,7 +84,7 @@ class Float:
         else:
             exponent = np.asarray(self._decimals)
         # Times or over a whole power of ten: exact up to 1e22, so that 0.1 comes back as 0.1.
-        power = np.power(10.0, np.abs(exponent))
+        power = np.array(POWERS)[np.minimum(np.abs(exponent), len(POWERS) - 1)]
         rounded = np.where(exponent >= 0, np.rint(values * power) / power, np.rint(values / power) * power)
         return np.asarray(np.clip(rounded + 0.0, self.low, self.high))  # no negative zero
 

@@ -59,7 +59,7 @@ class GaussianProcess(AbstractSurrogate):
         success = None
         if data.failed.any():
             try:
-                success = fit_success(features, data.units, data.failed, seed=child(seed, "success"))
+                success = fit_success(features, data.units, data.failed, data.kinds, seed=child(seed, "success"))
             except LinAlgError as error:
                 raise FitFailed(f"The model of failing could not be fitted: {error}") from error
         return ForwardMap(space=data.space, models=models, success=success)

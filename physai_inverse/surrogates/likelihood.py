@@ -172,6 +172,13 @@ class Posterior:
         variance = self.covariance.prior_variance - np.einsum("ij,ij->j", half, half)
         return mean, np.maximum(variance, 1e-12 * self.covariance.prior_variance)
 
+    def joint(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean ``[m]`` and covariance ``[m, m]`` of the noise-free latent values (equation 2.24)."""
+        scaled = features / self.covariance.lengthscales[self.groups]
+        cross = self.covariance.between(self.scaled, scaled)
+        half = solved(self.lower, cross)
+        return self.weights @ cross, self.covariance.between(scaled, scaled) - half.T @ half
+
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Give for each row the mean minus its (pseudo-)value, and the variance, predicted from all others.
 

@@ -82,6 +82,12 @@ class MetricProcess(AbstractMetricModel):
             mean, variance = self.posterior.moments(features)
         return mean, np.sqrt(variance)
 
+    def joint(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean ``[n]`` and covariance ``[n, n]`` of the noise-free latent value at points ``[n, d]``."""
+        features = self.features.encode(units) - CENTRE
+        with one_thread():
+            return self.posterior.joint(features)
+
     def conditioned(self, units: np.ndarray) -> "MetricProcess":
         """Give the model as if trainings at points ``[q, d]`` had come out as their latent mean."""
         if not len(units):
@@ -112,6 +118,12 @@ class MetricProcess(AbstractMetricModel):
         variance = (parts - average[:, None]) ** 2 @ weights
         quantiles = {level: self.latent_warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
         return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
+
+    def distances(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]`` in units of the lengthscales."""
+        lengths = self.posterior.covariance.lengthscales[self.posterior.groups]
+        one, two = (self.features.encode(units) / lengths for units in (first, second))
+        return np.asarray(np.linalg.norm(one[:, None] - two, axis=2))
 
     def held_out(self) -> Scores:
         """Score leave-one-out predictions, in closed form at fixed hyper-parameters and warp.

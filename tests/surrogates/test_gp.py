@@ -35,6 +35,18 @@ def test_pending_trainings_leave_the_mean_and_shrink_the_spread() -> None:
     assert model.conditioned(pending).held_out().rows == 60
 
 
+def test_the_joint_posterior_has_the_moments_of_the_single_points() -> None:
+    model = fit(*random_problem(3))
+    points = np.random.default_rng(4).random((20, 3))
+    mean, covariance = model.joint(points)
+    np.testing.assert_allclose(mean, model.latent(points)[0], atol=1e-9)
+    np.testing.assert_allclose(np.sqrt(np.diag(covariance)), model.latent(points)[1], rtol=1e-6)
+    # Knowing one point shrinks another by what their covariance says.
+    left = covariance[0, 0] - covariance[0, 1] ** 2 / covariance[1, 1]
+    assert left <= model.conditioned(points[1:2]).latent(points[:1])[1][0] ** 2 + 1e-9
+    assert np.linalg.eigvalsh(covariance).min() > -1e-9
+
+
 def test_the_same_seed_gives_the_same_result() -> None:
     units, values = random_problem(1, 300)
     first, second = fit(units, values), fit(units, values)
