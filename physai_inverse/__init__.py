@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from physai_inverse.errors import PhysaiInverseError, TrialFailed
-    from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, Target
+    from physai_inverse.objective import AtLeast, AtMost, Between, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
     from physai_inverse.store import Store
@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AtLeast": "objective",
     "AtMost": "objective",
+    "Between": "objective",
     "Boolean": "space",
     "Choice": "space",
     "Constant": "space",
@@ -43,6 +44,7 @@ _HOMES = {
 __all__ = [
     "AtLeast",
     "AtMost",
+    "Between",
     "Boolean",
     "Choice",
     "Constant",

@@ -1,4 +1,4 @@
-"""Expressions between parameters, such as `width * depth <= 2048`, in a small safe grammar.
+"""Expressions between parameters, or metrics, such as `width * depth <= 2048`, in a small safe grammar.
 
 The text is parsed to a syntax tree, every node is checked against the short list below, and the tree is
 walked with numpy: nothing is ever compiled or run. Numbers, quoted texts, names (dots allowed), `+ - * / **`,
@@ -6,6 +6,7 @@ comparisons (chains too), `in [..]`, `and`, `or`, `not`, and the functions of `F
 """
 
 import ast
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,6 +64,18 @@ class Expression:
     def is_condition(self) -> bool:
         """Whether the expression is true or false rather than a number."""
         return _is_condition(self.__dict__["_tree"])
+
+    @cached_property
+    def line(self) -> tuple[str, float, float] | None:
+        """Name, slope and offset of a straight line in one name, such as `1 - 2 * loss`; None for other forms."""
+        terms = _terms(self.__dict__["_tree"])
+        if terms is None:
+            return None
+        sloping = [name for name, slope in terms.items() if name and slope]
+        values = [terms.get("", 0.0), *terms.values()]
+        if len(sloping) != 1 or len(self.names) != 1 or not all(math.isfinite(value) for value in values):
+            return None
+        return sloping[0], terms[sloping[0]], terms.get("", 0.0)
 
     def evaluate(self, values: Mapping[str, Any]) -> "np.ndarray":
         """Evaluate for arrays or single values.
@@ -147,6 +160,38 @@ def _is_condition(node: ast.expr) -> bool:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return _is_condition(node.operand)
     return isinstance(node, ast.Compare) or (isinstance(node, ast.Constant) and isinstance(node.value, bool))
+
+
+def _terms(node: ast.expr) -> dict[str, float] | None:
+    """Give the slope of every name, and the offset under the empty name; None where the node is not linear."""
+    if isinstance(node, ast.Constant):
+        number = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        return {"": float(_walk(node, {}, None))} if number and abs(node.value) < 2**1000 else None  # type: ignore[arg-type]  # a number
+    name = _dotted(node)
+    if name is not None:
+        return {name: 1.0}
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        inner = _terms(node.operand)
+        sign = -1.0 if isinstance(node.op, ast.USub) else 1.0
+        return None if inner is None else {name: sign * value for name, value in inner.items()}
+    if not isinstance(node, ast.BinOp):
+        return None
+    left, right = _terms(node.left), _terms(node.right)
+    if left is None or right is None:
+        return None
+    if isinstance(node.op, ast.Add | ast.Sub):
+        sign = -1.0 if isinstance(node.op, ast.Sub) else 1.0
+        return {name: left.get(name, 0.0) + sign * right.get(name, 0.0) for name in dict.fromkeys((*left, *right))}
+    if isinstance(node.op, ast.Mult) and set(left) == {""}:
+        left, right = right, left
+    if isinstance(node.op, ast.Mult | ast.Div) and set(right) == {""}:
+        factor = right[""]
+        if isinstance(node.op, ast.Div):
+            if factor == 0:
+                return None
+            return {name: value / factor for name, value in left.items()}
+        return {name: value * factor for name, value in left.items()}
+    return None
 
 
 def _dotted(node: ast.expr) -> str | None:

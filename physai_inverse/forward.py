@@ -256,6 +256,14 @@ class AbstractSuccessModel(ABC):
         return {"unknown": 1.0 - self.probability(units)}
 
 
+class AbstractCostModel(ABC):
+    """What is known of what a training costs."""
+
+    @abstractmethod
+    def log_price(self, units: "np.ndarray") -> "np.ndarray":
+        """Give the log expected cost ``[n]`` at points ``[n, d]``, weighed by how far it can be trusted."""
+
+
 @dataclass(frozen=True)
 class ForwardMap:
     """What predicts the metrics, with uncertainty.
@@ -264,11 +272,13 @@ class ForwardMap:
         space: the space.
         models: metric to its model.
         success: the model of failing; None while nothing failed.
+        cost: the model of what a training costs; None where that does not matter.
     """
 
     space: Space
     models: Mapping[str, AbstractMetricModel]
     success: AbstractSuccessModel | None = None
+    cost: AbstractCostModel | None = None
 
     def model(self, metric: str) -> AbstractMetricModel:
         """Give the model of a metric.

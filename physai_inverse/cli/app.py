@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
             'invert study.yaml --target "effective_rank = 20 +- 1" -n 4',
         ),
     ),
+    "pareto": (question_commands.pareto, ("pareto study.yaml", "pareto study.yaml --json")),
     "show": (record_commands.show, ("show study.yaml --last 10", "show study.yaml --trial 7")),
     "report": (record_commands.report, ("report study.yaml page.html",)),
     "import": (record_commands.import_table, ("import study.yaml runs.csv --map learning_rate=lr --dry-run",)),

@@ -49,7 +49,7 @@ def close_run(
     query = turned_around(study.trials, study.objective)
     answer = None if query is None else _answer(console, study, query)
     if not as_json:
-        _show(console, spec, campaign, scores, answer, list(query.metrics) if query else [])
+        _show(console, spec, campaign, scores, answer, list(query.shown) if query else [])
     if page is not None:
         from physai_inverse.report import write_report
 
@@ -98,7 +98,7 @@ def _show(
     asked: list[str],
 ) -> None:
     found = campaign.recommendation
-    metrics = [*spec.objective.metrics, *(name for name in spec.metrics if name not in spec.objective.metrics)]
+    metrics = [*spec.objective.shown, *(name for name in spec.metrics if name not in spec.objective.shown)]
     console.print()
     console.print(recommendation_table(found, metrics, spec.metrics))
     console.print(f"Probability {found.probability:.2f} {found.meaning}.\n", soft_wrap=True)

@@ -14,7 +14,7 @@ from physai_inverse.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from physai_inverse.space import Space
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, PredictionTable, Recommendation
+    from physai_inverse.study import Answer, ParetoSet, PredictionTable, Recommendation
 
 
 def print_json(value: object) -> None:
@@ -74,6 +74,28 @@ def recommendation_json(found: "Recommendation") -> dict[str, object]:
         "trainings": found.trainings,
         "predictions": {name: estimate.as_plain() for name, estimate in found.predictions.items()},
         "measured": {name: plain_metric(metric) for name, metric in found.measured.items()},
+    }
+
+
+def pareto_json(found: "ParetoSet") -> dict[str, object]:
+    """Give a trade-off."""
+    from physai_inverse.importers import plain_metric
+
+    return {
+        "objective": found.objective,
+        "reference": dict(found.reference),
+        "hypervolume": found.hypervolume,
+        "interval": None if found.interval is None else list(found.interval),
+        "points": [
+            {
+                "number": point.number,
+                "config": point.config,
+                "probability": point.probability,
+                "predictions": {name: estimate.as_plain() for name, estimate in point.predictions.items()},
+                "measured": {name: plain_metric(metric) for name, metric in point.measured.items()},
+            }
+            for point in found
+        ],
     }
 
 

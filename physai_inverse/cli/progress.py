@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from physai_inverse.cli.tables import config_text, metric_text, number_text
+from physai_inverse.objective import measured
 
 if TYPE_CHECKING:
     from physai_inverse.study import Progress
@@ -61,8 +62,10 @@ class RunProgress:
         parts = [f"{name} {progress.finished}/{progress.budget}: trial {last.number} {last.status}"]
         if last.seconds is not None:
             parts[0] += f" after {number_text(last.seconds)} s"
-        if self.metric in last.metrics and not last.state.bad:
+        if self.metric is not None and self.metric in last.metrics and not last.state.bad:
             parts.append(f"{self.metric} {metric_text(last.metrics[self.metric])}")
+        elif self.metric is not None and not last.state.bad and last.metrics:
+            parts.append(f"{self.metric} {number_text(measured(self.metric, last.metrics, last.config))}")
         elif last.reason:
             parts.append(" ".join(last.reason.split())[:200])
         if progress.best is not None:

@@ -1,4 +1,4 @@
-"""Commands that ask what is known: predict, invert, recommend. None of them trains or writes."""
+"""Commands that ask what is known: predict, invert, recommend, pareto. None of them trains or writes."""
 
 from typing import Annotated
 
@@ -59,7 +59,8 @@ def invert(
         list[str] | None, typer.Option("--target", metavar="GOAL", help='Such as "rank = 20 +- 1".')
     ] = None,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="LIMIT", help='Such as "parameters <= 1e5".')
+        list[str] | None,
+        typer.Option("--where", metavar="LIMIT", help='Such as "parameters <= 1e5" or "0.2 <= x <= 0.4".'),
     ] = None,
     num: Annotated[int, typer.Option("-n", "--num", parser=whole, help="How many configurations.")] = 8,
     as_json: AsJson = False,
@@ -67,7 +68,8 @@ def invert(
     """Find configurations that meet a query.
 
     Each comes with the probability that one training of it does; or none in this space is likely to. The query
-    may speak of any recorded metric; nothing is trained. Every option may be given several times.
+    may speak of any recorded metric and of expressions over metrics and parameters; nothing is trained. Every
+    option may be given several times.
     """
     from physai_inverse.cli.json_lines import answer_json, print_json
     from physai_inverse.cli.opening import open_existing
@@ -78,14 +80,14 @@ def invert(
     if not any(given.values()):
         raise InvalidInput('expected a query, such as --minimize val_loss --where "parameters <= 1e4"; got none.')
     query = Objective.from_plain({key: texts for key, texts in given.items() if texts})
-    _, opened = open_existing(study)
+    spec, opened = open_existing(study)
     answer = opened.invert(query, n=num)
     if as_json:
         print_json(answer_json(answer))
         return
     from physai_inverse.cli.tables import answer_table, console
 
-    console().print(answer_table(answer, query.metrics))
+    console().print(answer_table(answer, query.over(spec.space.parameters).shown))
 
 
 def recommend(study: StudyFile, as_json: AsJson = False) -> None:
@@ -106,3 +108,24 @@ def recommend(study: StudyFile, as_json: AsJson = False) -> None:
     terminal = console()
     terminal.print(recommendation_table(found, list(found.predictions), spec.metrics))
     terminal.print(f"Probability {found.probability:.2f} {found.meaning}.", soft_wrap=True)
+
+
+def pareto(study: StudyFile, as_json: AsJson = False) -> None:
+    """Show what several wishes leave to choose from.
+
+    The configurations trained that none is predicted to beat in every wish, each with the probability that it
+    belongs there; and the hypervolume that they dominate above a reference point.
+    """
+    from physai_inverse.cli.json_lines import pareto_json, print_json
+    from physai_inverse.cli.opening import open_existing
+
+    spec, opened = open_existing(study)
+    found = opened.pareto()
+    if as_json:
+        print_json(pareto_json(found))
+        return
+    from physai_inverse.cli.tables import console, hypervolume_text, pareto_table
+
+    terminal = console()
+    terminal.print(pareto_table(found, spec.objective.shown))
+    terminal.print(hypervolume_text(found), soft_wrap=True)

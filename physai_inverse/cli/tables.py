@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from physai_inverse.forward import Scores
     from physai_inverse.objective import Objective
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, Estimate, PredictionTable, Recommendation
+    from physai_inverse.study import Answer, Estimate, ParetoSet, PredictionTable, Recommendation
 
 PIPE_WIDTH = 120
 """Columns where no terminal says how many there are."""
@@ -208,6 +208,31 @@ def answer_table(found: "Answer", metrics: Sequence[str]) -> Table:
     return table
 
 
+def pareto_table(found: "ParetoSet", metrics: Sequence[str]) -> Table:
+    """Show a trade-off."""
+    count = f"{len(found)} configuration{'s' * (len(found) > 1)} that none trained so far beats in every wish"
+    table = new_table(count)
+    for name in ("trial", "probability"):
+        table.add_column(name, justify="right")
+    for name in metrics:
+        table.add_column(name)
+    table.add_column("configuration", ratio=1)
+    for point in found:
+        known = point.predictions
+        shown = (estimate_text(known[name]) if name in known else "" for name in metrics)
+        table.add_row(str(point.number), f"{point.probability:.2f}", *shown, config_text(point.config))
+    return table
+
+
+def hypervolume_text(found: "ParetoSet") -> str:
+    """Say how much a trade-off dominates."""
+    if found.hypervolume is None or found.interval is None:
+        return "The hypervolume is given for up to four wishes."
+    reference = ", ".join(f"{name} {number_text(value)}" for name, value in found.reference.items())
+    low, high = (number_text(value) for value in found.interval)
+    return f"Hypervolume {number_text(found.hypervolume)} (90 % interval {low} to {high}) above {reference}."
+
+
 def scores_table(scores: "Mapping[str, Scores]") -> Table:
     """Show how far the forward map was right on values that it had not seen."""
     table = new_table("Forward map on held-out trainings")
@@ -225,7 +250,7 @@ def scores_table(scores: "Mapping[str, Scores]") -> Table:
 def shown_metrics(objective: "Objective", recorded: Iterable[str], wanted: Sequence[str] = ()) -> list[str]:
     """Choose the metrics of a table: those asked for, else those of the objective that were recorded."""
     names = list(recorded)
-    return [name for name in (wanted or objective.metrics) if name in names]
+    return [name for name in (wanted or objective.shown) if name in names]
 
 
 def _predicted(trial: "Trial") -> dict[str, tuple[float, float, float]]:

@@ -1,13 +1,16 @@
 """Goals against a forward map: with what probability is each met, in closed form on the latent scale.
 
-Metrics are taken as independent given the configuration. Symbols: `m` latent mean, `s` latent standard deviation,
-`b` a bound carried to the latent scale by the metric's warp, which is increasing.
+Metrics are taken as independent given the configuration; those of one expression are drawn together, and several
+goals of which one is an expression count as independent, too. Symbols: `m` latent mean, `s` latent standard
+deviation, `b` a bound carried to the latent scale by the metric's warp, which is increasing.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import AbstractMetricModel, ForwardMap
-from physai_inverse.objective import AtLeast, AtMost, Goal, Minimize, Objective, Target
+from physai_inverse.inverse.derived import components, log_mean
+from physai_inverse.objective import Goal, Maximize, Minimize, Objective, edges
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,19 +42,18 @@ def goal_log_probability(
     from scipy.special import log_ndtr
 
     model = forward.model(goal.metric)
-    mean, deviation = model.latent(units)
-    spread = np.sqrt(deviation**2 + model.noise**2) if noise else deviation
-    spread = np.maximum(spread, 1e-12)
-    if isinstance(goal, Target):
-        edges = (goal.value - goal.half_width, goal.value + goal.half_width)
-        low, high = ((latent_bound(model, edge) - mean) / spread for edge in edges)
-        return _log_interval(low, high)
-    if isinstance(goal, AtMost | AtLeast):
-        bound, below = latent_bound(model, goal.bound), isinstance(goal, AtMost)
-    else:
+    mean, deviation = components(model, units, noise=noise)
+    spread = np.maximum(deviation, 1e-12)
+    if isinstance(goal, Minimize | Maximize):
         assert bar is not None
-        bound, below = latent_bound(model, bar), isinstance(goal, Minimize)
-    return np.asarray(log_ndtr((bound - mean) / spread if below else (mean - bound) / spread))
+        low, high = (-np.inf, bar) if isinstance(goal, Minimize) else (bar, np.inf)
+    else:
+        low, high = edges(goal)
+    if math.isinf(low):
+        return log_mean(log_ndtr((latent_bound(model, high) - mean) / spread))
+    if math.isinf(high):
+        return log_mean(log_ndtr((mean - latent_bound(model, low)) / spread))
+    return log_mean(_log_interval(*((latent_bound(model, edge) - mean) / spread for edge in (low, high))))
 
 
 def _log_interval(low: "np.ndarray", high: "np.ndarray") -> "np.ndarray":

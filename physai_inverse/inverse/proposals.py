@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from physai_inverse.forward import Dataset, ForwardMap
 from physai_inverse.inverse.acquisition import Acquisition
+from physai_inverse.inverse.derived import measured_values
 from physai_inverse.inverse.search import maximise
 from physai_inverse.objective import Objective
 from physai_inverse.seeds import child
@@ -152,7 +153,7 @@ def _leading_rows(data: Dataset, objective: Objective, finite: "np.ndarray") -> 
 
     if len(finite) <= MAX_LEADING:
         return finite
-    values = {name: data.columns[name].values[finite] for name in objective.metrics}
+    values = measured_values(data, objective, finite)
     slack = objective.slack(values)[:, : len(objective.limits)]
     scale = np.maximum(np.abs(slack).max(axis=0), 1e-300)
     missed = np.maximum(-slack / scale, 0.0).sum(axis=1)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from physai_inverse.objective import AtLeast, AtMost, Goal, Target
+from physai_inverse.objective import AtLeast, AtMost, Between, Goal, Target, edges
 from physai_inverse.observations import Scalar
 from physai_inverse.report.words import number, scalar, visible
 from physai_inverse.space import Float, Integer
@@ -194,8 +194,8 @@ def goal_shapes(goal: Goal, direction: str) -> list[dict[str, object]]:
     """Draw a limit as a dashed line and a target as a band, across the axis `"x"` or `"y"` of its metric."""
     if isinstance(goal, AtMost | AtLeast):
         low = high = goal.bound
-    elif isinstance(goal, Target):
-        low, high = goal.value - goal.half_width, goal.value + goal.half_width
+    elif isinstance(goal, Target | Between):
+        low, high = edges(goal)
     else:
         return []
     other = "y" if direction == "x" else "x"

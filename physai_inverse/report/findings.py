@@ -53,8 +53,8 @@ class Findings:
 
     @property
     def first(self) -> str:
-        """The metric that comes first: of the first wish, else of the first limit."""
-        return self.study.objective.metrics[0]
+        """The metric or expression that comes first: of the first wish, else of the first limit."""
+        return self.study.objective.quantities[0]
 
 
 def gather(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from physai_inverse.objective import measured
 from physai_inverse.report.findings import Findings
 from physai_inverse.report.markup import Markup, element, join
 from physai_inverse.report.progress import allowed
@@ -43,7 +44,7 @@ def _verdict(found: Findings) -> Markup:
         return element("p", _nothing_yet(found), class_="verdict none")
     metric = found.first
     estimate = recommendation.predictions.get(metric)
-    measured = recommendation.measured.get(metric)
+    value = measured(metric, recommendation.measured, recommendation.config)
     sentence = [
         "Use the configuration of ",
         element("strong", f"trial {recommendation.number}"),
@@ -56,11 +57,9 @@ def _verdict(found: Findings) -> Markup:
             element("strong", number(estimate.median)),
             f" (90 % interval {interval(low, high)})",
         ]
-        if measured is not None:
+        if not math.isnan(value):
             runs = recommendation.trainings
-            sentence.append(
-                f"; it measured {number(float(measured))}" + (f" in one of {runs} runs" if runs > 1 else "")
-            )
+            sentence.append(f"; it measured {number(value)}" + (f" in one of {runs} runs" if runs > 1 else ""))
         sentence.append(". ")
     sentence.append(f"Probability: {chance(recommendation, found.study.objective)}.")
     return join(
@@ -147,15 +146,16 @@ def _expected(found: Findings) -> Markup:
     recommendation = found.recommendation
     assert recommendation is not None
     rows = []
-    for name in found.metrics:
-        estimate, measured = recommendation.predictions.get(name), recommendation.measured.get(name)
+    for name in (*found.study.objective.derived, *found.metrics):
+        estimate = recommendation.predictions.get(name)
+        value = measured(name, recommendation.measured, recommendation.config)
         rows.append(
             element(
                 "tr",
                 element("th", found.named(name), scope="row"),
                 element("td", "—" if estimate is None else number(estimate.median)),
                 element("td", "—" if estimate is None else interval(*estimate.interval)),
-                element("td", "—" if measured is None else number(float(measured))),
+                element("td", "—" if math.isnan(value) else number(value)),
             )
         )
     head = element("thead", _header(["metric", "predicted", "90 % interval", "measured"]))

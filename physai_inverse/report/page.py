@@ -300,7 +300,8 @@ class _Page:
     def _tradeoffs(self) -> "tuple[str, str, Markup] | None":
         found = self.found
         others = [name for name in found.metrics if name != found.first and name in found.scores]
-        if found.first not in found.scores or not others:
+        derived = found.study.objective.derived
+        if (found.first not in found.scores and found.first not in derived) or not others:
             return None
         figures = [
             self._figure(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from physai_inverse.errors import InvalidInput, NotFound
-from physai_inverse.objective import Objective, Wish
+from physai_inverse.objective import Objective, Wish, measured
 from physai_inverse.report.figures import (
     OURS,
     OURS_FAINT,
@@ -50,10 +50,8 @@ class Track:
 
 
 def value(trial: Trial, metric: str) -> float:
-    """Give a metric of a trial that did not fail, NaN where there is none."""
-    if trial.state.bad or metric not in trial.metrics:
-        return math.nan
-    return float(trial.metrics[metric])
+    """Give a metric or an expression of a trial that did not fail, NaN where there is none."""
+    return math.nan if trial.state.bad else measured(metric, trial.metrics, trial.config)
 
 
 def allowed(trial: Trial, objective: Objective) -> bool:
@@ -63,7 +61,7 @@ def allowed(trial: Trial, objective: Objective) -> bool:
     if not objective.limits:
         return not trial.state.bad
     limits = Objective(tuple(objective.limits))
-    values = {name: np.array([value(trial, name)]) for name in limits.metrics}
+    values = {name: np.array([value(trial, name)]) for name in limits.quantities}
     return bool((limits.slack(values) >= 0).all())  # NaN is not
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from physai_inverse.forward import Scores
-from physai_inverse.objective import AtLeast, AtMost, Goal, Maximize, Minimize, Objective, Target, Wish
+from physai_inverse.objective import AtLeast, AtMost, Between, Goal, Maximize, Minimize, Objective, Target, Wish
 from physai_inverse.observations import Scalar
 from physai_inverse.study import Recommendation
 
@@ -84,6 +84,8 @@ def goal_text(goal: Goal) -> str:
     name = goal.metric
     if isinstance(goal, Target):
         return f"{name} = {number(goal.value)} ± {number(goal.half_width)}"
+    if isinstance(goal, Between):
+        return f"{number(goal.low)} ≤ {name} ≤ {number(goal.high)}"
     if isinstance(goal, AtMost | AtLeast):
         return f"{name} {'≤' if isinstance(goal, AtMost) else '≥'} {number(goal.bound)}"
     return f"{'minimize' if isinstance(goal, Minimize) else 'maximize'} {name}"

@@ -349,6 +349,10 @@ class Space:
                 rest[column] = parameter.to_unit(parameter.from_unit(np.array([0.5])))[0]
         return rest
 
+    def values(self, units: "np.ndarray") -> dict[str, "np.ndarray"]:
+        """Give every parameter's values ``[n]`` at points ``[n, d]``, also of those that are inactive there."""
+        return self._values(units)
+
     def _values(self, units: "np.ndarray") -> dict[str, "np.ndarray"]:
         import numpy as np
 

@@ -101,10 +101,41 @@ ParameterModel = Annotated[
 class ObjectiveModel(Model):
     """What is wanted, over any recorded metrics."""
 
-    minimize: Texts = Field([], description="A metric, or several.", examples=["val_loss"])
-    maximize: Texts = Field([], description="A metric, or several.", examples=["accuracy"])
-    target: Texts = Field([], description="A value to hit, with its tolerance.", examples=["rank = 20 +- 1"])
-    where: Texts = Field([], description="Limits that must be met.", examples=[["parameters <= 1e5"]])
+    minimize: Texts = Field(
+        [],
+        description="A metric or an expression, or several.",
+        examples=["val_loss", "loss + 0.1 * log10(params)"],
+    )
+    maximize: Texts = Field([], description="A metric or an expression, or several.", examples=["accuracy"])
+    target: Texts = Field(
+        [],
+        description="A value to hit, with its tolerance, or a band whose middle is aimed at.",
+        examples=["rank = 20 +- 1", "18 <= rank <= 22"],
+    )
+    where: Texts = Field(
+        [],
+        description="Limits that must be met, from one side or both.",
+        examples=[["parameters <= 1e5", "0.2 <= sparsity <= 0.4"]],
+    )
+    robust: dict[str, Number] = Field(
+        default_factory=dict,
+        description="Judge a configuration by its neighbourhood: parameter to a reach, as a share of its range.",
+        examples=[{"lr": 0.1}],
+    )
+    worst: bool = Field(False, description="Judge by the worst of that neighbourhood instead of its average.")
+    seeds: Number | None = Field(
+        None, description="Judge by this quantile over training seeds, between 0.5 and 1.", examples=[0.9]
+    )
+    reference: dict[str, Number] = Field(
+        default_factory=dict,
+        description="Of a trade-off: what is minimized or maximized to the worst value that still counts.",
+        examples=[{"val_loss": 1.0, "params": 1e6}],
+    )
+    cost: str | None = Field(
+        None,
+        description="Propose what gains most for this cost: `seconds`, or a recorded metric.",
+        examples=["seconds"],
+    )
 
 
 class TaskModel(Model):

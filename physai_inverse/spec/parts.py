@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.objective import Objective
+from physai_inverse.inverse import check_robust
+from physai_inverse.objective import GOAL_KEYS, Objective
 from physai_inverse.observations import Config, Scalar, Trainer
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
 from physai_inverse.spec.document import Document, Keys
@@ -27,7 +28,6 @@ KINDS: dict[str, Callable[..., Parameter]] = {
     "boolean": Boolean,
     "constant": Constant,
 }
-GOALS = ("minimize", "maximize", "target", "where")
 QUOTED = re.compile(r"[`']([^`']+)[`']")
 
 
@@ -83,18 +83,23 @@ class Parts:
                 return keys if keys in self.document.values else keys[:2]
         return ("space",)
 
-    def objective(self, plain: Mapping[str, str | list[str]]) -> Objective | None:
-        """Build the objective; None where it has problems."""
+    def objective(self, plain: Mapping[str, Any], space: Space | None) -> Objective | None:
+        """Build the objective over the parameters of a space; None where it has problems."""
         before = len(self.problems)
-        for key in GOALS:
-            given = plain.get(key, [])
+        for key in GOAL_KEYS:
+            given: str | list[str] = plain.get(key, [])
             for index, text in enumerate([given] if isinstance(given, str) else given):
                 with self.refused_at(("objective", key) if isinstance(given, str) else ("objective", key, index)):
                     Objective.from_plain({key: text})
         if len(self.problems) > before:
             return None
         with self.refused_at(("objective",)):
-            return Objective.from_plain(plain)
+            objective = Objective.from_plain(plain)
+            if space is None:
+                return objective
+            if objective.robust:
+                check_robust(space, objective.robust)
+            return objective.over(space.parameters)
         return None
 
     def trainer(

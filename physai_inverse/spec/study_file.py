@@ -123,7 +123,7 @@ def read_spec(path: Path, content: bytes) -> Spec:
             check_name(name, {"space": "parameter", "metrics": "metric"}.get(keys[0], "study"))
     folder = path.absolute().parent
     space = parts.space(plain["space"], model.constraints)
-    objective = parts.objective(plain["objective"])
+    objective = parts.objective(plain["objective"], space)
     trainer: Trainer | None = None
     if plain["trainer"] is not None:
         trainer = parts.trainer(plain["trainer"], folder, space, model.timeout)

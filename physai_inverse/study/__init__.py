@@ -2,7 +2,14 @@
 
 from physai_inverse.study.campaign import Campaign, Confirmation, baseline_study, past_campaign, run_campaign
 from physai_inverse.study.questions import turned_around
-from physai_inverse.study.results import Answer, Estimate, PredictionTable, Recommendation
+from physai_inverse.study.results import (
+    Answer,
+    Estimate,
+    ParetoPoint,
+    ParetoSet,
+    PredictionTable,
+    Recommendation,
+)
 from physai_inverse.study.run import Progress, best_measured, run
 from physai_inverse.study.study import Study
 
@@ -11,6 +18,8 @@ __all__ = [
     "Campaign",
     "Confirmation",
     "Estimate",
+    "ParetoPoint",
+    "ParetoSet",
     "PredictionTable",
     "Progress",
     "Recommendation",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from physai_inverse.objective import Quantity, measured
 from physai_inverse.observations import Scalar, Trainer
 from physai_inverse.seeds import child
 from physai_inverse.store import Proposal, Trial
@@ -123,7 +124,7 @@ def run_campaign(
 
         train(study, budget, "study")
         recommendation = study.recommend()
-        metric = study.objective.metrics[0]
+        metric = study.objective.quantities[0]
         picks = {"ours": _own_pick(recommendation, metric)}
         if baseline:
             twin = baseline_study(study)
@@ -149,13 +150,13 @@ def past_campaign(study: Study) -> Campaign | None:
     if study.name + FRESH_SUFFIX not in names:
         return None
     fresh = _twin(study, FRESH_SUFFIX)
-    picks = {"ours": _own_pick(study.recommend(), study.objective.metrics[0])}
+    picks = {"ours": _own_pick(study.recommend(), study.objective.quantities[0])}
     if study.name + BASELINE_SUFFIX in names:
         twin = baseline_study(study)
         found = best_measured(twin, twin.trials)
         if found is not None:
             picks["baseline"] = (found[0].number, found[0].config, found[1])
-    metric = study.objective.metrics[0]
+    metric = study.objective.quantities[0]
     confirmed = {name: found for name, found in _confirmations(fresh, picks, metric).items() if found.values}
     if not confirmed:
         return None
@@ -185,7 +186,9 @@ def _confirmations(fresh: Study, picks: Mapping[str, Pick], metric: str) -> dict
             number=number,
             chosen_on=chosen_on,
             values=tuple(
-                float(trial.metrics[metric]) for trial in _trainings(fresh, config) if metric in trial.metrics
+                measured(metric, trial.metrics, trial.config)
+                for trial in _trainings(fresh, config)
+                if set(Quantity(metric).names) <= {*trial.metrics, *trial.config}
             ),
         )
         for name, (number, config, chosen_on) in picks.items()

@@ -1,17 +1,26 @@
 """What was fitted to one state of the data; a metric is fitted when it is first asked for."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
+from physai_inverse.errors import NotFound
 from physai_inverse.forward import (
+    AbstractCostModel,
     AbstractMetricModel,
     AbstractSuccessModel,
     AbstractSurrogate,
+    Column,
     Dataset,
     ForwardMap,
 )
+from physai_inverse.objective import Objective
 from physai_inverse.observations import Observation
+from physai_inverse.seeds import child
 from physai_inverse.space import Space
+
+SECONDS = "seconds"
+"""The cost that every training may have: how long it took."""
 
 
 class Fitted:
@@ -36,6 +45,7 @@ class Fitted:
         self._asked: set[str] = set()
         self._success: AbstractSuccessModel | None = None
         self._fitted_success = False
+        self._costs: dict[str, AbstractCostModel | None] = {}
 
     @cached_property
     def data(self) -> Dataset:
@@ -57,6 +67,49 @@ class Fitted:
         return ForwardMap(
             self._space, {name: self._models[name] for name in wanted if name in self._models}, self._success
         )
+
+    def shown(self, objective: Objective) -> ForwardMap:
+        """Give the forward map of an objective's metrics and expressions, as they are."""
+        from physai_inverse.inverse import with_derived
+
+        return with_derived(self.map(objective.metrics), objective, self.data)
+
+    def judged(self, objective: Objective) -> ForwardMap:
+        """Give the forward map by which an objective judges configurations: robust, and with what they cost."""
+        from physai_inverse.inverse import judged
+
+        forward = judged(self.map(objective.metrics), objective, self.data)
+        return forward if objective.cost is None else replace(forward, cost=self._cost(objective.cost))
+
+    def _cost(self, name: str) -> AbstractCostModel | None:
+        """Fit the logarithm of what trainings cost, failed ones too; None while no cost was recorded."""
+        if name not in self._costs:
+            self._costs[name] = self._fit_cost(name)
+        return self._costs[name]
+
+    def _fit_cost(self, name: str) -> AbstractCostModel | None:
+        import numpy as np
+
+        from physai_inverse.inverse import CostModel
+
+        if name in self.data.columns:
+            paid = self.data.columns[name].values
+        elif name == SECONDS:
+            kept = (observation for observation in self._observations if observation.kind != "preempted")
+            paid = np.array([np.nan if one.seconds is None else one.seconds for one in kept], dtype=float)
+        elif self.data.columns:
+            raise NotFound(f"The cost `{name}` was never recorded; there is {[SECONDS, *self.data.columns]}.")
+        else:
+            return None
+        logs = np.full(len(paid), np.nan)
+        priced = np.isfinite(paid) & (paid > 0)
+        logs[priced] = np.log(paid[priced])
+        if not priced.any():
+            return None
+        column = Column(logs, np.zeros(len(logs)), np.zeros(len(logs), dtype=np.int8))
+        table = replace(self.data, columns={name: column}, failed=np.zeros(len(logs), dtype=bool), kinds=())
+        models = self._recipe().fit(table, seed=child(self._seed, "cost"), metrics=[name]).models
+        return CostModel(models[name]) if name in models else None
 
     def _recipe(self) -> AbstractSurrogate:
         if self._surrogate is None:

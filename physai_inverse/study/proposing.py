@@ -51,9 +51,10 @@ def new_proposals(
         drawn = [sample_units(space, 1, seed=child(seed, "random", number))[0] for number in numbers]
         proposed = [Proposed(unit, "random") for unit in drawn]
     else:
-        forward = fitted.map(objective.metrics)
+        forward = fitted.shown(objective)
+        judged = fitted.judged(objective)
         pending = space.snap(space.encode([space.complete(config) for config in waiting]))
-        proposed = propose(forward, fitted.data, objective, pending, numbers=numbers, seed=seed)
+        proposed = propose(judged, fitted.data, objective, pending, numbers=numbers, seed=seed)
     units = np.stack([item.unit for item in proposed])
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)

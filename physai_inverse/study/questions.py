@@ -8,7 +8,7 @@ from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
-from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+from physai_inverse.study.results import Answer, ParetoPoint, ParetoSet, PredictionTable, Recommendation
 
 COSTS = ("parameters", "seconds")
 """Metrics that are costs by their name."""
@@ -32,9 +32,9 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
     wish = objective.wishes[0] if objective.wishes else None
     if not isinstance(wish, Minimize | Maximize):
         return None
-    recorded = {name for trial in good for name in trial.metrics} - {wish.metric}
+    recorded = {name for trial in good for name in trial.metrics} - set(wish.quantity.names)
     cost = next((name for name in COSTS if name in recorded), None)
-    values = [float(trial.metrics[wish.metric]) for trial in good if wish.metric in trial.metrics]
+    values = [wish.quantity.measured(trial.metrics, trial.config) for trial in good]
     finite = [value for value in values if np.isfinite(value)]
     if cost is None or len(finite) < LEAST_TRAININGS:
         return None
@@ -44,16 +44,20 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
     return Objective((Minimize(cost), limit))
 
 
-def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) -> PredictionTable:
-    """Predict every recorded metric; see `Study.predict`."""
+def prediction_table(
+    fitted: Fitted, configs: Sequence[Config], objective: Objective, *, noise: bool
+) -> PredictionTable:
+    """Predict every recorded metric, and the expressions of an objective; see `Study.predict`."""
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
     forward = fitted.map()
     if not forward.models:
         raise NotFound("Nothing to predict from: no finite metric was observed yet.")
     units = space.snap(space.encode(checked))
+    shown = fitted.shown(objective).models
+    derived = {name: shown[name].predict(units, noise=noise) for name in objective.derived if name in shown}
     return PredictionTable(
-        tuple(checked), forward.predict(units, noise=noise), forward.success_probability(units), forward
+        tuple(checked), derived | forward.predict(units, noise=noise), forward.success_probability(units), forward
     )
 
 
@@ -64,13 +68,13 @@ def recommendation(
     from physai_inverse.inverse import recommend
 
     data = fitted.data
-    chosen = recommend(fitted.map(objective.metrics), data, objective, seed=child(seed, "recommend"))
+    chosen = recommend(fitted.judged(objective), data, objective, seed=child(seed, "recommend"))
     number = data.numbers[chosen.row]
     config = data.space.complete(trials[number].config)
     return Recommendation(
         number=number,
         config=config,
-        predictions=prediction_table(fitted, [config], noise=False).estimates(0),
+        predictions=prediction_table(fitted, [config], objective, noise=False).estimates(0),
         probability=chosen.probability,
         meaning=chosen.meaning,
         measured=trials[number].metrics,
@@ -78,13 +82,37 @@ def recommendation(
     )
 
 
+def trade_off(fitted: Fitted, trials: Mapping[int, Trial], objective: Objective, *, seed: int) -> ParetoSet:
+    """Give the configurations that none beats in every wish; see `Study.pareto`."""
+    from physai_inverse.inverse import pareto
+
+    data = fitted.data
+    found = pareto(fitted.judged(objective), data, objective, seed=child(seed, "pareto"))
+    numbers = [data.numbers[row] for row in found.rows]
+    configs = [data.space.complete(trials[number].config) for number in numbers]
+    table = prediction_table(fitted, configs, objective, noise=False)
+    return ParetoSet(
+        objective=str(objective),
+        points=tuple(
+            ParetoPoint(number, config, table.estimates(place), float(chance), trials[number].metrics)
+            for place, (number, config, chance) in enumerate(
+                zip(numbers, configs, found.probabilities, strict=True)
+            )
+        ),
+        reference=found.reference,
+        hypervolume=found.hypervolume,
+        interval=found.interval,
+    )
+
+
 def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> Answer:
     """Answer an inverse query; see `Study.invert`."""
     from physai_inverse.inverse import answer
 
-    found = answer(fitted.map(query.metrics), fitted.data, query, num, seed=child(seed, "invert", str(query)))
+    query = query.over(fitted.data.space.parameters, fitted.data.columns)
+    found = answer(fitted.judged(query), fitted.data, query, num, seed=child(seed, "invert", str(query)))
     configs = fitted.data.space.decode(found.units)
-    table = prediction_table(fitted, configs, noise=True)
+    table = prediction_table(fitted, configs, query, noise=True)
     bars = "".join(f" ({name} at {bar:.4g} or better)" for name, bar in found.bars.items())
     best = float(found.probabilities.max())
     if found.reachable:

@@ -61,7 +61,8 @@ class PredictionTable(Mapping[str, Prediction]):
     forward: ForwardMap = field(repr=False)
 
     def __getitem__(self, metric: str) -> Prediction:
-        self.forward.model(metric)  # raises NotFound, which names the metrics that there are
+        if metric not in self.predictions:
+            self.forward.model(metric)  # raises NotFound, which names the metrics that there are
         return self.predictions[metric]
 
     def __contains__(self, metric: object) -> bool:
@@ -86,7 +87,9 @@ class PredictionTable(Mapping[str, Prediction]):
 
     def scores(self) -> dict[str, Scores]:
         """Score the map of each metric on held-out values; see `Scores`."""
-        return {name: self.forward.model(name).held_out() for name in self.predictions}
+        return {
+            name: self.forward.model(name).held_out() for name in self.predictions if name in self.forward.models
+        }
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,51 @@ class Recommendation:
     meaning: str
     measured: Mapping[str, Metric]
     trainings: int
+
+
+@dataclass(frozen=True)
+class ParetoPoint:
+    """A configuration that none of those trained is predicted to beat in every wish.
+
+    Args:
+        number: a trial in which it was trained.
+        config: the configuration.
+        predictions: metric to its estimate, noise taken off.
+        probability: that no other configuration trained beats it in every wish.
+        measured: what the trial itself measured.
+    """
+
+    number: int
+    config: dict[str, Scalar]
+    predictions: dict[str, Estimate]
+    probability: float
+    measured: Mapping[str, Metric]
+
+
+@dataclass(frozen=True)
+class ParetoSet(Sequence[ParetoPoint]):
+    """What several wishes leave to choose from: a sequence of points, best in the first wish first.
+
+    Args:
+        objective: what is wanted, in words.
+        points: the configurations.
+        reference: wish to the worst value that counts for the hypervolume; for a target its distance.
+        hypervolume: what the set dominates above the reference, in the metrics' units; None for more than four
+            wishes.
+        interval: ends of the 90 % interval of the hypervolume of all that was trained.
+    """
+
+    objective: str
+    points: tuple[ParetoPoint, ...]
+    reference: Mapping[str, float]
+    hypervolume: float | None
+    interval: tuple[float, float] | None
+
+    def __getitem__(self, index: int) -> ParetoPoint:  # type: ignore[override]  # no slices
+        return self.points[index]
+
+    def __len__(self) -> int:
+        return len(self.points)
 
 
 @dataclass(frozen=True)

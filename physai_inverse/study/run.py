@@ -281,15 +281,10 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
     found: tuple[Trial, float] | None = None
     best = -np.inf
     for trial in trials:
-        values = {
-            name: np.array([float(trial.metrics[name])]) for name in objective.metrics if name in trial.metrics
-        }
-        if (
-            trial.state.bad
-            or len(values) < len(objective.metrics)
-            or not all(np.isfinite(v[0]) for v in values.values())
-        ):
+        measured = objective.measured(trial.metrics, trial.config)
+        if trial.state.bad or not all(np.isfinite(value) for value in measured.values()):
             continue
+        values = {name: np.array([value]) for name, value in measured.items()}
         if (objective.slack(values)[0, : len(objective.limits)] < 0).any():  # limits come before targets
             continue
         utility = float(objective.utility(values)[0, 0])

@@ -5,6 +5,7 @@ state is in the store: two studies on one store are the same study, in one proce
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
 from physai_inverse.study.entries import as_observations
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.proposing import new_proposals, training_seed
-from physai_inverse.study.questions import answer_query, prediction_table, recommendation
-from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
+from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
 from physai_inverse.study.workers import this_worker
 
@@ -58,6 +59,8 @@ class Study:
         grow: whether a space that differs from the stored one becomes its next version.
         lease_seconds: how long a suggestion belongs to whoever asked.
         read_only: open the store for reading alone.
+        cost: `"seconds"` for what trainings take, or a metric: propose what gains most for it; as the objective
+            says where it is left out.
 
     Raises:
         InvalidInput: an argument cannot be meant.
@@ -78,6 +81,7 @@ class Study:
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
         read_only: bool = False,
+        cost: str | None = None,
     ) -> None:
         if not isinstance(space, Space):
             raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
@@ -88,7 +92,14 @@ class Study:
         if not lease_seconds > 0:
             raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
         self.space = space
-        self.objective = as_objective(objective)
+        wanted = as_objective(objective)
+        if cost is not None:
+            wanted = replace(wanted, cost=cost)
+        self.objective = wanted.over(space.parameters)
+        if wanted.robust:
+            from physai_inverse.inverse import check_robust
+
+            check_robust(space, wanted.robust)
         self.name = name
         self.method = method
         self.lease_seconds = lease_seconds
@@ -413,7 +424,7 @@ class Study:
             NotFound: nothing was observed yet.
         """
         listed = [configs] if isinstance(configs, Mapping) else list(configs)
-        return prediction_table(self._fitted(), listed, noise=noise)
+        return prediction_table(self._fitted(), listed, self.objective, noise=noise)
 
     def recommend(self) -> Recommendation:
         """Name the configuration to use in the end: the best by the forward map, not the luckiest run.
@@ -423,11 +434,22 @@ class Study:
         """
         return recommendation(self._fitted(), self._trials, self.objective, seed=self.seed)
 
+    def pareto(self) -> ParetoSet:
+        """Give what several wishes leave to choose from: the configurations trained that none beats in every wish.
+
+        Judged by the forward map, noise taken off, each with the probability that it belongs there.
+
+        Raises:
+            InvalidInput: the objective has fewer than two wishes.
+            NotFound: no training gave every metric of the objective yet.
+        """
+        return trade_off(self._fitted(), self._trials, self.objective, seed=self.seed)
+
     def invert(self, query: ObjectiveLike, n: int = 8) -> Answer:
         """Answer a question other than the study's own objective on the same data, with no new training.
 
         Args:
-            query: what is wanted: goals over any recorded metrics.
+            query: what is wanted: goals over any recorded metrics, expressions of them, and parameters.
             n: how many configurations.
 
         Returns:
