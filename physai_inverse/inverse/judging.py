@@ -142,7 +142,7 @@ class SeedQuantile(AbstractDerived):
         base = self.model.noise**2
         if self.repeats is None:
             return np.full(len(units), np.sqrt(base))
-        near = np.exp(-0.5 * self.model.distances(units, self.repeats.units) ** 2)
+        near = np.exp(-2.0 * self.model.distances(units, self.repeats.units) ** 2)
         return np.asarray(
             np.sqrt((TRUST * base + near @ self.repeats.squares) / (TRUST + near @ self.repeats.freedom))
         )

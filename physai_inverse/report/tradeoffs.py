@@ -1,10 +1,10 @@
 """One metric against another: what is paid for what."""
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from physai_inverse.errors import NotFound
-from physai_inverse.objective import Maximize, Minimize, Objective
+from physai_inverse.errors import FitFailed, NotFound
+from physai_inverse.objective import Maximize, Minimize
 from physai_inverse.report.figures import (
     OURS,
     OURS_FAINT,
@@ -34,7 +34,8 @@ def plot_tradeoff(
 ) -> Figure:
     """Plot one measured metric against another, with the limits and targets that lie on them.
 
-    Where the objective minimizes or maximizes both, the configurations that none beats in both are joined.
+    Where the objective minimizes or maximizes both, the configurations that none is predicted to beat in both,
+    noise taken off, are joined.
 
     Args:
         study: the study.
@@ -61,15 +62,15 @@ def plot_tradeoff(
         some = [trial for trial, may in zip(finished, met, strict=True) if may == flag and not trial.state.bad]
         if some:
             traces.append(_dots(some, metric, other, name, OURS, symbol))
-    front = _front(study.objective, finished, met, metric, other)
+    front = _front(study, metric, other)
     if front:
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
                 "name": "Not beaten in both",
-                "x": [value(trial, metric) for trial in front],
-                "y": [value(trial, other) for trial in front],
+                "x": [x for x, _ in front],
+                "y": [y for _, y in front],
                 "line": {"color": OURS_FAINT, "width": 2},
                 "hoverinfo": "skip",
             }
@@ -110,23 +111,14 @@ def _dots(trials: Sequence[Trial], metric: str, other: str, name: str, colour: s
     }
 
 
-def _front(
-    objective: Objective, trials: Sequence[Trial], met: Sequence[bool], metric: str, other: str
-) -> list[Trial]:
-    """Give the trials that no other beats in both wishes, in order of the first."""
-    wishes = {wish.metric: wish for wish in objective.wishes if isinstance(wish, Minimize | Maximize)}
+def _front(study: Study, metric: str, other: str) -> list[tuple[float, float]]:
+    """Give what none is predicted to beat in both wishes, in order of the first; nothing for other metrics."""
+    wishes = {wish.metric: wish for wish in study.objective.wishes if isinstance(wish, Minimize | Maximize)}
     if metric not in wishes or other not in wishes:
         return []
-    signs = [1.0 if isinstance(wishes[name], Minimize) else -1.0 for name in (metric, other)]
-    points = sorted(
-        (signs[0] * value(trial, metric), signs[1] * value(trial, other), trial.number, trial)
-        for trial, may in zip(trials, met, strict=True)
-        if may and math.isfinite(value(trial, metric)) and math.isfinite(value(trial, other))
-    )
-    front: list[Trial] = []
-    lowest = math.inf
-    for _, second, _, trial in points:
-        if second < lowest:
-            front.append(trial)
-            lowest = second
-    return front
+    pair = replace(study.objective, goals=(wishes[metric], wishes[other], *study.objective.limits), reference={})
+    try:
+        found = study.pareto(pair)
+    except (NotFound, FitFailed):
+        return []
+    return sorted((point.predictions[metric].median, point.predictions[other].median) for point in found)

@@ -434,16 +434,23 @@ class Study:
         """
         return recommendation(self._fitted(), self._trials, self.objective, seed=self.seed)
 
-    def pareto(self) -> ParetoSet:
+    def pareto(self, objective: ObjectiveLike | None = None) -> ParetoSet:
         """Give what several wishes leave to choose from: the configurations trained that none beats in every wish.
 
         Judged by the forward map, noise taken off, each with the probability that it belongs there.
+
+        Args:
+            objective: several wishes over recorded metrics; the study's own where it is left out.
 
         Raises:
             InvalidInput: the objective has fewer than two wishes.
             NotFound: no training gave every metric of the objective yet.
         """
-        return trade_off(self._fitted(), self._trials, self.objective, seed=self.seed)
+        fitted = self._fitted()
+        wanted = self.objective
+        if objective is not None:
+            wanted = as_objective(objective).over(self.space.parameters, fitted.data.columns)
+        return trade_off(fitted, self._trials, wanted, seed=self.seed)
 
     def invert(self, query: ObjectiveLike, n: int = 8) -> Answer:
         """Answer a question other than the study's own objective on the same data, with no new training.

@@ -41,6 +41,7 @@ def test_the_commands_of_the_docs_run_as_they_stand(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study.yaml").write_text(blocks(CLI, "yaml")[0])
+    (tmp_path / "both.yaml").write_text(blocks(CLI, "yaml")[1])
     (tmp_path / "train.py").write_text(blocks(CLI, "python")[0])
     for line in "".join(blocks(CLI, "sh")).splitlines():
         program, *arguments = shlex.split(line)
