@@ -434,7 +434,7 @@ class Study:
         """
         return recommendation(self._fitted(), self._trials, self.objective, seed=self.seed)
 
-    def pareto(self, objective: ObjectiveLike | None = None) -> ParetoSet:
+    def pareto(self, objective: "ObjectiveLike | None" = None) -> ParetoSet:
         """Give what several wishes leave to choose from: the configurations trained that none beats in every wish.
 
         Judged by the forward map, noise taken off, each with the probability that it belongs there.
