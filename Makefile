@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store clean
+.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store bench-tradeoffs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## rewrite the files in the house format
 lock: $(VENV)/.run ## write constraints.txt anew from pyproject.toml
 	env -u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header -q -o constraints.txt
 
-bench: bench-digits bench-grokking bench-latency bench-store ## every benchmark; results in benchmarks/results
+bench: bench-digits bench-grokking bench-latency bench-store bench-tradeoffs ## every benchmark; results in benchmarks/results
 
 bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 	$(BIN)/python benchmarks/digits.py --optuna
@@ -64,6 +64,9 @@ bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the s
 bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 	$(BIN)/python benchmarks/throughput.py --against optuna
 	$(BIN)/python benchmarks/size.py
+
+bench-tradeoffs: $(VENV)/.bench ## hypervolume of trade-offs against random weights and Optuna, and what a cost saves
+	$(BIN)/python benchmarks/tradeoffs.py
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -7,11 +7,12 @@ wishes are independent, so that
 E[improvement at x] = sum over boxes of the product over wishes of (G(low) - G(high)),   G(c) = E[max(gain - c, 0)]
 ```
 
-with a closed form of `G` for Gaussian gains and for distances to a target. Gains are counted on the latent scale
-of each metric, on which equal steps are equally likely: parameters over four decades weigh as decades. (In the
-metrics' units the hypervolume reached after 40 trainings was lower on all three problems of
-`benchmarks/tradeoffs.py`.) The front is that of the *predicted* values, noise taken off, of trainings that were
-run or are running, so that neither a lucky run nor a promise stands in the way or is sought twice.
+with a closed form of `G` for Gaussian gains and for distances to a target. Gains are counted on the
+latent scale of each metric, on which equal steps are equally likely: parameters over four decades weigh as
+decades. (In the metrics' units the front came out worse on the trade-off of loss and parameters in
+`benchmarks/tradeoffs.py`, and about the same on the two others.) The front is that of the *predicted* values,
+noise taken off, of trainings that were run or are running, so that neither a lucky run nor a promise stands in
+the way or is sought twice.
 
 Symbols: n points, w wishes, b boxes, e edges of boxes in one column. Sources: Yang et al. 2019, "Efficient
 computation of expected hypervolume improvement using box decomposition algorithms"; Daulton et al. 2021, "Parallel
