@@ -164,6 +164,18 @@ class Objective:
         bare = {goal.metric for goal in self.goals if goal.quantity.is_name}
         return replace(self, parameters=frozenset(parameters) - (bare if recorded is None else set(recorded)))
 
+    def require_metric(self) -> None:
+        """Check that trainings are needed to learn how good a configuration is.
+
+        Raises:
+            InvalidInput: the goals speak of parameters alone.
+        """
+        if not self.metrics:
+            raise InvalidInput(
+                f"The objective '{self}' speaks of parameters alone, which need no training; let a goal speak of "
+                "a metric, and put what must hold between parameters into the constraints of the space."
+            )
+
     def __and__(self, other: "Goal | Objective") -> "Objective":
         joined = as_objective(other)
         for name in ("worst", "seeds", "cost"):

@@ -99,7 +99,9 @@ class Parts:
                 return objective
             if objective.robust:
                 check_robust(space, objective.robust)
-            return objective.over(space.parameters)
+            objective = objective.over(space.parameters)
+            objective.require_metric()
+            return objective
         return None
 
     def trainer(

@@ -96,6 +96,7 @@ class Study:
         if cost is not None:
             wanted = replace(wanted, cost=cost)
         self.objective = wanted.over(space.parameters)
+        self.objective.require_metric()
         if wanted.robust:
             from physai_inverse.inverse import check_robust
 

@@ -60,6 +60,11 @@ def test_a_training_has_to_give_the_metrics_of_an_expression_and_not_its_paramet
     assert study.observe(trial, {"loss": 1.0}).status == "done"
 
 
+def test_a_study_of_parameters_alone_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="speaks of parameters alone"):
+        Study(space(), "minimize lr * width")
+
+
 def test_a_query_may_speak_of_expressions_and_parameters() -> None:
     study = trained("minimize loss")
     answer = study.invert(Minimize("loss") & AtMost("width", 16) & AtMost("log10(params) / 2", 1.3), n=3)
