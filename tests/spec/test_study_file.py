@@ -193,7 +193,7 @@ MISTAKES: list[tuple[str | tuple[str, str], str]] = [
     (("{minimize: val_loss, where: [parameters <= 1e5]}", "{}"), "An objective needs at least one goal"),
     (("where: [parameters <= 1e5]", "where: [parameters]"), "objective.where[0]: Cannot read the goal"),
     (("minimize: val_loss", "minimize: val_loss +"), "objective.minimize: Cannot read the expression"),
-    (("minimize: val_loss", "minimize: val_loss, robust: {rate: 0.1}"), "objective.robust: `robust` speaks of `rate`"),
+    (("minimize: val_loss", "minimize: val_loss, robust: {rate: 0.1}"), "objective.robust: `robust` speaks of"),
     (("minimize: val_loss", "seeds: 0.2, minimize: val_loss"), "objective.seeds: `seeds` must be a quantile"),
     (("where: [parameters <= 1e5]", "where: [parameters <= many]"), "Cannot read the number 'many'"),
     (("where: [parameters <= 1e5]", "where: 'val_loss = 1'"), "objective.where: `where` takes texts such as"),
