@@ -186,10 +186,16 @@ def predictions_table(predictions: "PredictionTable", metrics: Sequence[str]) ->
 
 def recommendation_table(found: "Recommendation", metrics: Sequence[str], meanings: Mapping[str, str]) -> Table:
     """Show the recommendation."""
+    import math
+
+    from physai_inverse.objective import measured
+
     shown = {name: found.predictions[name] for name in metrics if name in found.predictions}
+    derived = {name: measured(name, found.measured, found.config) for name in shown if name not in found.measured}
+    known = {name: value for name, value in derived.items() if not math.isnan(value)}
     return estimates_table(
         f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}",
-        found.config, shown, meanings, found.measured,
+        found.config, shown, meanings, {**found.measured, **known},
     )  # fmt: skip
 
 

@@ -7,10 +7,10 @@ are names too, while `val / loss` divides.
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.expressions import Expression
@@ -18,8 +18,6 @@ from physai_inverse.observations import Config, Metrics, check_name, value_of
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from physai_inverse.objective.objective import Objective
 
 TARGET_SHARE = 0.05
 """Tolerance of a target that states none, as a share of the target's size."""
@@ -141,14 +139,16 @@ def measured(text: str, metrics: Metrics, config: Config) -> float:
     return Quantity(text).measured(metrics, config)
 
 
-class _Goal:
+class AbstractGoal:
+    """What all goals share: the quantity that they speak of, and that `&` joins them."""
+
     metric: str
 
-    def __and__(self, other: "Goal | Objective") -> "Objective":
-        from physai_inverse.objective.objective import Objective, as_objective
+    join: ClassVar[Callable[[Any, Any], Any]]
+    """What `&` makes of two goals: an `Objective`, whose module stands above this one and sets it."""
 
-        joined = as_objective(other)
-        return replace(joined, goals=(*Objective((self,)).goals, *joined.goals))  # type: ignore[arg-type]  # a Goal
+    def __and__(self, other: Any) -> Any:
+        return type(self).join(self, other)
 
     @cached_property
     def quantity(self) -> Quantity:
@@ -157,7 +157,7 @@ class _Goal:
 
 
 @dataclass(frozen=True)
-class Minimize(_Goal):
+class Minimize(AbstractGoal):
     """As small as possible.
 
     Args:
@@ -174,7 +174,7 @@ class Minimize(_Goal):
 
 
 @dataclass(frozen=True)
-class Maximize(_Goal):
+class Maximize(AbstractGoal):
     """As large as possible.
 
     Args:
@@ -191,7 +191,7 @@ class Maximize(_Goal):
 
 
 @dataclass(frozen=True)
-class Target(_Goal):
+class Target(AbstractGoal):
     """As close to a value as possible.
 
     Args:
@@ -225,7 +225,7 @@ class Target(_Goal):
 
 
 @dataclass(frozen=True)
-class AtMost(_Goal):
+class AtMost(AbstractGoal):
     """A limit from above: `metric <= bound`."""
 
     metric: str
@@ -240,7 +240,7 @@ class AtMost(_Goal):
 
 
 @dataclass(frozen=True)
-class AtLeast(_Goal):
+class AtLeast(AbstractGoal):
     """A limit from below: `metric >= bound`."""
 
     metric: str
@@ -255,7 +255,7 @@ class AtLeast(_Goal):
 
 
 @dataclass(frozen=True)
-class Between(_Goal):
+class Between(AbstractGoal):
     """A band: `low <= metric <= high`, one limit.
 
     Raises:

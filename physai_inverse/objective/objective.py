@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.objective.goals import (
+    AbstractGoal,
     AtLeast,
     AtMost,
     Between,
@@ -346,3 +347,10 @@ def _texts(plain: Mapping[str, Any], key: str) -> list[str]:
         if not isinstance(text, str):
             raise InvalidInput(f"`{key}` takes a text or a list of texts, not {type(text).__name__} {text!r}.")
     return texts
+
+
+def _join(first: Goal, second: "Goal | Objective") -> Objective:
+    return as_objective(first) & second
+
+
+AbstractGoal.join = staticmethod(_join)

@@ -1,11 +1,13 @@
-"""Trainings that were run elsewhere, checked at the door."""
+"""What comes into a study, checked at the door: its objective, results, and trainings that were run elsewhere."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.objective import Objective
+from physai_inverse.objective import Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import Observation, TrialState, as_metrics, diverging
 from physai_inverse.space import Space
+from physai_inverse.store import Trial
 
 SHOWN = 5
 """How many rows that do not fit are named in the error."""
@@ -53,3 +55,40 @@ def _as_observation(item: object, space: Space, objective: Objective) -> Observa
         reason=bad or given.reason,
         kind="diverged" if bad else given.kind,
     )
+
+
+def wanted(objective: ObjectiveLike, space: Space, cost: str | None) -> Objective:
+    """Take an objective over a space; see `Study`."""
+    taken = as_objective(objective)
+    taken = (taken if cost is None else replace(taken, cost=cost)).over(space.parameters)
+    taken.require_metric()
+    if taken.robust:
+        from physai_inverse.inverse import check_robust
+
+        check_robust(space, taken.robust)
+    return taken
+
+
+def check_seconds(seconds: object) -> None:
+    """Check what a training cost.
+
+    Raises:
+        InvalidInput: it is no number of at least 0.
+    """
+    if seconds is not None and (
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
+    ):
+        raise InvalidInput(f"`seconds` must be a number of at least 0, not {seconds!r}.")
+
+
+def lease_of(trial: Trial | int) -> tuple[int, str | None]:
+    """Give a trial's number and the token of its lease.
+
+    Raises:
+        InvalidInput: it is neither a trial nor a number.
+    """
+    if isinstance(trial, Trial):
+        return trial.number, trial.token
+    if isinstance(trial, bool) or not isinstance(trial, int):
+        raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
+    return trial, None

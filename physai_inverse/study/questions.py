@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from physai_inverse.errors import NotFound
-from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective
+from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.store import Trial
@@ -82,11 +82,12 @@ def recommendation(
     )
 
 
-def trade_off(fitted: Fitted, trials: Mapping[int, Trial], objective: Objective, *, seed: int) -> ParetoSet:
+def trade_off(fitted: Fitted, trials: Mapping[int, Trial], given: ObjectiveLike, *, seed: int) -> ParetoSet:
     """Give the configurations that none beats in every wish; see `Study.pareto`."""
     from physai_inverse.inverse import pareto
 
     data = fitted.data
+    objective = as_objective(given).over(data.space.parameters, data.columns)
     found = pareto(fitted.judged(objective), data, objective, seed=child(seed, "pareto"))
     numbers = [data.numbers[row] for row in found.rows]
     configs = [data.space.complete(trials[number].config) for number in numbers]

@@ -5,7 +5,6 @@ state is in the store: two studies on one store are the same study, in one proce
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from physai_inverse.observations import (
 from physai_inverse.seeds import child
 from physai_inverse.space import Space, misfits
 from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
-from physai_inverse.study.entries import as_observations
+from physai_inverse.study.entries import as_observations, check_seconds, lease_of, wanted
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.proposing import new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
@@ -92,15 +91,7 @@ class Study:
         if not lease_seconds > 0:
             raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
         self.space = space
-        wanted = as_objective(objective)
-        if cost is not None:
-            wanted = replace(wanted, cost=cost)
-        self.objective = wanted.over(space.parameters)
-        self.objective.require_metric()
-        if wanted.robust:
-            from physai_inverse.inverse import check_robust
-
-            check_robust(space, wanted.robust)
+        self.objective = wanted(objective, space, cost)
         self.name = name
         self.method = method
         self.lease_seconds = lease_seconds
@@ -289,12 +280,8 @@ class Study:
         )
 
     def _finish(self, trial: Trial | int, metrics: dict[str, Any], **arguments: Any) -> Trial:
-        number, token = self._lease_of(trial)
-        seconds = arguments["seconds"]
-        if seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
-        ):
-            raise InvalidInput(f"`seconds` must be a number of at least 0, not {seconds!r}.")
+        number, token = lease_of(trial)
+        check_seconds(arguments["seconds"])
         return self.store.observe(self.name, number, metrics, token=token, **arguments)
 
     def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
@@ -304,17 +291,10 @@ class Study:
             LeaseLost: the trial was given to somebody else.
             Conflict: it is finished.
         """
-        number, token = self._lease_of(trial)
+        number, token = lease_of(trial)
         if token is None:
             raise InvalidInput("`heartbeat` needs the trial as `suggest` gave it, with its token.")
         return self.store.heartbeat(self.name, number, token, lease_seconds=lease_seconds or self.lease_seconds)
-
-    def _lease_of(self, trial: Trial | int) -> tuple[int, str | None]:
-        if isinstance(trial, Trial):
-            return trial.number, trial.token
-        if isinstance(trial, bool) or not isinstance(trial, int):
-            raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
-        return trial, None
 
     def enqueue(self, configs: Iterable[Config]) -> list[Trial]:
         """Queue configurations of one's own; the next calls of `suggest` hand them out, each once.
@@ -447,11 +427,7 @@ class Study:
             InvalidInput: the objective has fewer than two wishes.
             NotFound: no training gave every metric of the objective yet.
         """
-        fitted = self._fitted()
-        wanted = self.objective
-        if objective is not None:
-            wanted = as_objective(objective).over(self.space.parameters, fitted.data.columns)
-        return trade_off(fitted, self._trials, wanted, seed=self.seed)
+        return trade_off(self._fitted(), self._trials, objective or self.objective, seed=self.seed)
 
     def invert(self, query: ObjectiveLike, n: int = 8) -> Answer:
         """Answer a question other than the study's own objective on the same data, with no new training.
