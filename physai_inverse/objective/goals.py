@@ -1,8 +1,8 @@
 """The goals: one thing wanted of one quantity, which is a metric or an expression over metrics and parameters.
 
 An expression has blanks around its operators: `val_loss + 0.1 * log10(params)`. A text without blank, parenthesis,
-`*` and `+` is a name, so that `val/loss` and `top-1` stay the names that loggers give; inside an expression they
-are names too, while `val / loss` divides.
+`*` and `+` is a name, and so is what cannot be read as an expression, so that `loss (nats)`, `val/loss` and
+`top-1` stay the names that loggers give; inside an expression they are names too, while `val / loss` divides.
 """
 
 import math
@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.expressions import Expression
+from physai_inverse.expressions import FUNCTIONS, Expression
 from physai_inverse.observations import Config, Metrics, check_name, value_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ TARGET_SHARE = 0.05
 """Tolerance of a target that states none, as a share of the target's size."""
 
 _SIGN_OF_EXPRESSION = re.compile(r"[\s()*+]")
+_SURELY_EXPRESSION = re.compile(rf"\s(?:\*\*?|[-+/])(?:\s|$)|\b(?:{'|'.join(FUNCTIONS)})\(")
+"""An operator with blanks around it, or a call of a known function: a mistake in it is told."""
 _JOINED_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.\w+)*(?:[/-]\w+(?:\.\w+)*)+(?![\w(])")
 """`val/loss` and `top-k`: words joined by a slash or a dash without blanks."""
 
@@ -57,9 +59,9 @@ class Quantity:
         try:
             expression = Expression(_JOINED_NAME.sub(stand_in, self.text))
         except InvalidInput:
-            if re.search(r"[*+(]|\s[-/]\s", self.text):
+            if _SURELY_EXPRESSION.search(self.text):
                 raise
-            return None, {}  # a metric's name with blanks
+            return None, {}  # a metric's name, such as `loss (nats)`
         if not expression.names:
             raise InvalidInput(f"The expression {self.text!r} speaks of no metric.")
         if expression.is_condition:
