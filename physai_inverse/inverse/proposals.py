@@ -1,8 +1,10 @@
 """The next configurations to train.
 
 The first few fill the space: the user's defaults or the middle, then an even sequence. From the first
-handful of finite results on, every proposal maximises the acquisition; within a batch, each is conditioned on
-those before it and on what is still running.
+handful of finite results on, proposals maximise the acquisition; within a batch, each is conditioned on those
+before it and on what is still running. Three things keep that from going wrong: where the search stalls, some look
+elsewhere; where noise hides which of the leading configurations is good, one of them is trained again; where the
+map predicts nothing, some fill the space.
 """
 
 from collections.abc import Sequence
@@ -11,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from physai_inverse.forward import Dataset, ForwardMap
 from physai_inverse.inverse.acquisition import Acquisition
+from physai_inverse.inverse.exploration import even_share, looks_elsewhere, trainings_without_progress, widened
+from physai_inverse.inverse.replication import worth_repeating
 from physai_inverse.inverse.search import maximise
 from physai_inverse.objective import Objective
-from physai_inverse.seeds import child
+from physai_inverse.seeds import child, generator
 from physai_inverse.space import Space
 from physai_inverse.space.sampling import sample_units
 
@@ -39,7 +43,8 @@ class Proposed:
 
     Args:
         unit: ``[d]`` snapped point.
-        kind: `"start"` (space-filling) or `"model"`.
+        kind: `"start"` (space-filling), `"model"` (best by the acquisition), `"explore"` (best by a map that is
+            less sure of itself) or `"repeat"` (another training of a leading configuration).
         log_gain: log of the acquisition, on the latent scale; None for a start.
     """
 
@@ -88,7 +93,8 @@ def propose(
         seed: the study's seed.
 
     Returns:
-        One proposal a number. None repeats an evaluated, failed or pending point while the space has others.
+        One proposal a number. None takes a failed or pending point while the space has others, and an evaluated
+        one only to learn how much of its result was luck.
     """
     import numpy as np
 
@@ -96,17 +102,22 @@ def propose(
     known = np.concatenate([data.units, pending])
     finite = _finite_rows(data, objective)
     leading = data.units[_leading_rows(data, objective, finite)]
+    starting = forward is None or len(finite) < num_initial(space)
+    stalled = 0 if starting else trainings_without_progress(data, objective)
+    even = 0.0 if starting or forward is None else even_share(forward, objective)
     chosen: list[Proposed] = []
     for number in numbers:
         stream = child(seed, "proposals", number)
         taken = np.concatenate([known, *(item.unit[None] for item in chosen)])
-        if forward is None or len(finite) < num_initial(space):
+        if forward is None or starting or generator(stream, "even").random() < even:
             unit = _unseen(space, start_point(space, number, seed=seed), taken, stream)
             chosen.append(Proposed(unit, "start"))
             continue
         running = np.concatenate([pending, *(item.unit[None] for item in chosen)])
+        elsewhere = looks_elsewhere(stalled, number)
+        conditioned = forward.conditioned(running)
         acquisition = Acquisition(
-            forward.conditioned(running),
+            widened(conditioned) if elsewhere else conditioned,
             objective,
             np.concatenate([leading, running]),
             stream,
@@ -121,11 +132,25 @@ def propose(
         starts = _best_known(forward, objective, leading)
         effort = min(1.0, DEAR_ROWS / max(len(data), 1))
         points, values = maximise(value, space, starts, seed=stream, effort=effort)
-        if np.isfinite(values[0]):
-            chosen.append(Proposed(points[0], "model", float(values[0])))
-        else:
+        if not np.isfinite(values[0]):
             chosen.append(Proposed(_unseen(space, points[0], taken, stream), "start"))
+            continue
+        again = None if elsewhere else _repeated(conditioned, objective, leading, taken, points[0])
+        if again is not None:
+            chosen.append(Proposed(again, "repeat", float(acquisition(again[None])[0])))
+        else:
+            chosen.append(Proposed(points[0], "explore" if elsewhere else "model", float(values[0])))
     return chosen
+
+
+def _repeated(
+    forward: ForwardMap, objective: Objective, leading: "np.ndarray", taken: "np.ndarray", new: "np.ndarray"
+) -> "np.ndarray | None":
+    import numpy as np
+
+    trained = np.unique(leading, axis=0)
+    counts = np.array([int(_seen(taken, point[None]).sum()) for point in trained])
+    return worth_repeating(forward, objective, trained, counts, new)
 
 
 def _caution(data: Dataset) -> float:

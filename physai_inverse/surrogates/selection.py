@@ -23,6 +23,8 @@ SHAPE_PENALTY = 2.0
 SHORT_LIST = 3
 """Number of warps whose hyper-parameters are fitted, after one look at all with those of the identity."""
 SCREENING_STEPS = 8
+LEAST_NOISE = 1e-6
+"""Variance, on the latent scale, of replicates that came out equal: trainings without noise."""
 MAX_EXTRA = 1e6
 """Ceiling of a known error's latent variance; the delta method means nothing beyond."""
 
@@ -117,6 +119,6 @@ def priors_of(table: Table, rows: Rows) -> Priors:
     """Give the priors for rows on a latent scale."""
     seen = rows.side == 0
     replicates = replicate_variance(table.units[seen], rows.values[seen]) if seen.any() else None
-    if replicates is not None and not replicates[0] > 0:
-        replicates = None
+    if replicates is not None:
+        replicates = (max(replicates[0], LEAST_NOISE), replicates[1])
     return Priors(rows.num_groups, replicates)
