@@ -10,6 +10,7 @@ the same.
 A map whose held-out predictions explain nothing is no guide; then some proposals come from the even sequence.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -87,11 +88,18 @@ def looks_elsewhere(stalled: int, number: int) -> bool:
     return number % (3 if stalled < 2 * PATIENCE else 2) == 0
 
 
-def trainings_without_progress(data: Dataset, objective: Objective) -> int:
+def trainings_without_progress(
+    data: Dataset, objective: Objective, modelled: Collection[int] | None = None
+) -> int:
     """Count the last trainings that got no nearer to what is wanted than those before them.
 
     Progress is a training that meets the limits and is not matched in every wish by an earlier one that does;
     while none meets the limits, one that misses them by less than all before.
+
+    Args:
+        data: the trainings, in order.
+        objective: what is wanted.
+        modelled: numbers of the trials that a model proposed, the only ones that count; None for all.
     """
     import numpy as np
 
@@ -110,6 +118,7 @@ def trainings_without_progress(data: Dataset, objective: Objective) -> int:
     margin = np.zeros(wishes.shape[1])
     if len(good):
         margin = LEAST_GAIN * (wishes[good].max(axis=0) - np.median(wishes[good], axis=0))
+    count = 0
     for row in range(len(data) - 1, -1, -1):
         earlier = good[good < row]
         if feasible[row]:
@@ -117,8 +126,9 @@ def trainings_without_progress(data: Dataset, objective: Objective) -> int:
         else:
             matched = len(earlier) > 0 or not missed[row] < np.min(missed[:row], initial=np.inf)
         if not matched:
-            return len(data) - 1 - row
-    return len(data)
+            return count
+        count += modelled is None or data.numbers[row] in modelled
+    return count
 
 
 def even_share(forward: ForwardMap, objective: Objective) -> float:

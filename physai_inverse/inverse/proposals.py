@@ -7,7 +7,7 @@ elsewhere; where noise hides which of the leading configurations is good, one of
 map predicts nothing, some fill the space.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,10 @@ DEAR_ROWS = 500
 
 NUM_STARTS = 8
 """Best known points from which the search starts as well."""
+
+
+MODELLED = ("model", "explore", "repeat")
+"""Kinds of proposals that come from a model."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def propose(
     *,
     numbers: Sequence[int],
     seed: int,
+    modelled: Collection[int] | None = None,
 ) -> list[Proposed]:
     """Propose one configuration for each trial number.
 
@@ -91,6 +96,7 @@ def propose(
         numbers: numbers of the trials that the proposals will become; they name the random streams, so that the
             same study gives the same proposals.
         seed: the study's seed.
+        modelled: numbers of the trials that a model proposed, by which a stall is noticed; None for all.
 
     Returns:
         One proposal a number. None takes a failed or pending point while the space has others, and an evaluated
@@ -103,7 +109,7 @@ def propose(
     finite = _finite_rows(data, objective)
     leading = data.units[_leading_rows(data, objective, finite)]
     starting = forward is None or len(finite) < num_initial(space)
-    stalled = 0 if starting else trainings_without_progress(data, objective)
+    stalled = 0 if starting else trainings_without_progress(data, objective, modelled)
     even = 0.0 if starting or forward is None else even_share(forward, objective)
     chosen: list[Proposed] = []
     for number in numbers:

@@ -1,6 +1,6 @@
 """From what is known to new trials: configurations with their training seeds and the reasons for them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.forward import ForwardMap
@@ -22,6 +22,13 @@ def training_seed(seed: int, number: int) -> int:
     return child(seed, "training", number) % 2**31
 
 
+def modelled(note: Mapping[str, Any]) -> bool:
+    """Say by a trial's note whether a model proposed it."""
+    from physai_inverse.inverse import MODELLED
+
+    return note.get("kind") in MODELLED
+
+
 def new_proposals(
     space: Space,
     objective: Objective,
@@ -30,6 +37,7 @@ def new_proposals(
     *,
     numbers: Sequence[int],
     seed: int,
+    modelled: Collection[int] | None = None,
 ) -> list[Proposal]:
     """Propose one configuration for each trial number.
 
@@ -40,6 +48,7 @@ def new_proposals(
         waiting: configurations of trials that have not ended.
         numbers: the numbers that the trials will get; they name the random streams.
         seed: the study's seed.
+        modelled: numbers of the trials that a model proposed; None for all.
     """
     import numpy as np
 
@@ -53,7 +62,7 @@ def new_proposals(
     else:
         forward = fitted.map(objective.metrics)
         pending = space.snap(space.encode([space.complete(config) for config in waiting]))
-        proposed = propose(forward, fitted.data, objective, pending, numbers=numbers, seed=seed)
+        proposed = propose(forward, fitted.data, objective, pending, numbers=numbers, seed=seed, modelled=modelled)
     units = np.stack([item.unit for item in proposed])
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)

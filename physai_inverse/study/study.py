@@ -26,7 +26,7 @@ from physai_inverse.space import Space, misfits
 from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
 from physai_inverse.study.entries import as_observations
 from physai_inverse.study.fitted import Fitted
-from physai_inverse.study.proposing import new_proposals, training_seed
+from physai_inverse.study.proposing import modelled, new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
@@ -199,7 +199,15 @@ class Study:
     def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
         fitted = None if self.method == "random" else self._fitted()
         waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
-        return new_proposals(self.space, self.objective, fitted, waiting, numbers=numbers, seed=self.seed)
+        return new_proposals(
+            self.space,
+            self.objective,
+            fitted,
+            waiting,
+            numbers=numbers,
+            seed=self.seed,
+            modelled={number for number, trial in self._trials.items() if modelled(trial.note)},
+        )
 
     def observe(
         self,
