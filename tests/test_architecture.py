@@ -16,7 +16,7 @@ FLOORS: list[set[str]] = [
     {"forward"},
     {"surrogates", "inverse", "understanding", "trainers", "store", "importers"},
     {"study"},
-    {"report", "spec"},
+    {"report", "spec", "adapters"},
     {"cli"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -29,9 +29,11 @@ HOMES = {
     "ruamel": {"spec", "trainers"},
     "plotly": {"report"},
     "sklearn": {"surrogates", "trainers"},
-    "torch": {"trainers", "executors"},
+    "torch": {"trainers", "executors", "surrogates"},
     "botorch": {"surrogates", "inverse"},
     "gpytorch": {"surrogates", "inverse"},
+    "optuna": {"adapters"},
+    "ax": {"adapters"},
     "subprocess": {"trainers", "executors"},
     "multiprocessing": {"executors"},
     "sqlite3": {"store"},
