@@ -29,7 +29,7 @@ def loss(config: Mapping[str, Any]) -> float:
         return math.nan
     value = (rate + 2.5 + 0.2 * math.log(config["width"] / 64)) ** 2
     value += 0.3 * (1.0 - config["momentum"]) if config["optimizer"] == "sgd" else 0.0
-    return math.exp(0.5 * value) + sum((config[name] - 0.3) ** 2 for name in "ab")
+    return float(math.exp(0.5 * value) + sum((config[name] - 0.3) ** 2 for name in "ab"))
 
 
 def run_optuna(sampler: Any, trials: int) -> tuple[float, float]:
