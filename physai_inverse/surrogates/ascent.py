@@ -93,9 +93,14 @@ def ascend(
 
 def _updated(curvature: np.ndarray | None, step: np.ndarray, turn: np.ndarray) -> np.ndarray | None:
     along = float(step @ turn)
-    if along <= 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(turn)):
+    if along <= 1e-10 * float(step @ step) ** 0.5 * float(turn @ turn) ** 0.5:
         return curvature
     if curvature is None:
         curvature = np.eye(len(step)) * (along / float(turn @ turn))
-    half = np.eye(len(step)) - np.outer(step, turn) / along
-    return np.asarray(half @ curvature @ half.T + np.outer(step, step) / along)
+    turned = curvature @ turn
+    cross = np.multiply.outer(step, turned)
+    cross += cross.T
+    cross /= -along
+    cross += curvature
+    cross += np.multiply.outer(step, step * ((1.0 + float(turn @ turned) / along) / along))
+    return np.asarray(cross)

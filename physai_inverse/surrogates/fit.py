@@ -25,6 +25,7 @@ from physai_inverse.surrogates.ascent import ascend
 from physai_inverse.surrogates.censoring import Sites
 from physai_inverse.surrogates.kernel import Covariance
 from physai_inverse.surrogates.likelihood import Rows, evidence
+from physai_inverse.surrogates.pairs import Pairs
 
 LENGTHSCALE_CENTRE = 0.3
 LENGTHSCALE_SPREAD = 0.8
@@ -109,6 +110,8 @@ def starts(priors: Priors) -> tuple[np.ndarray, ...]:
 
 def climb(rows: Rows, priors: Priors, start: np.ndarray, *, max_steps: int = MAX_STEPS) -> Fitted:
     """Climb from one start to a maximum of the posterior of the hyper-parameters."""
+    if rows.pairs is None:
+        rows = replace(rows, pairs=Pairs.of(rows.features, rows.groups))
     best: list[Fitted] = []
     latest: list[Sites] = []
 

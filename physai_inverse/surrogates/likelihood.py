@@ -5,7 +5,8 @@ Symbols (see `kernel` and `censoring` for the others):
     R           (C + S)^-1
     b           R t
     evidence    -t'b / 2 - log|C + S| / 2 - n log(2 pi) / 2 + the sites' correction
-    gradient    sum over pairs of (b b' - R) / 2 times dC; the sites need no derivative at their fixed point
+    gradient    sum over rows and columns of (b b' - R) / 2 times dC; the sites need no derivative at their fixed
+                point; dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2
 
 Source: Rasmussen & Williams (2006), equations 5.8, 5.9 and 5.27.
 """
@@ -16,16 +17,8 @@ import numpy as np
 from scipy.linalg import lapack
 
 from physai_inverse.surrogates.censoring import TOLERANCE, Sites, propagate
-from physai_inverse.surrogates.kernel import (
-    MEAN_VARIANCE,
-    Covariance,
-    distances,
-    factor,
-    inverse,
-    lengthscale_gradient,
-    matern,
-    solved,
-)
+from physai_inverse.surrogates.kernel import MEAN_VARIANCE, Covariance, factor, solved
+from physai_inverse.surrogates.pairs import Pairs, packed_factor, packed_inverse, packed_solution, unpacked
 
 PENDING_NOISE = 0.01
 """Share of the noise's variance in the rows that stand for trainings still running."""
@@ -41,6 +34,7 @@ class Rows:
         values: ``[n]`` latent values; bounds where censored.
         extra: ``[n]`` known variance of each value, on top of the noise.
         side: ``[n]`` 0 for a value, +1 where the truth lies above it, -1 below.
+        pairs: the distances between the rows, where they are known already.
     """
 
     features: np.ndarray
@@ -48,6 +42,7 @@ class Rows:
     values: np.ndarray
     extra: np.ndarray
     side: np.ndarray
+    pairs: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -91,37 +86,45 @@ def evidence(
     Raises:
         np.linalg.LinAlgError: the covariance cannot be factored.
     """
-    scaled = rows.features / covariance.lengthscales[rows.groups]
-    distance = distances(scaled, scaled)
-    correlation = matern(distance)
-    noisy = covariance.scale * correlation + MEAN_VARIANCE
-    diagonal = np.diag_indices_from(noisy)
-    noisy[diagonal] += covariance.noise + rows.extra
+    pairs = rows.pairs or Pairs.of(rows.features, rows.groups)
+    places = pairs.order
+    inverse_squares = covariance.lengthscales**-2.0
+    squared = pairs.squares @ (5.0 * inverse_squares)
+    distance = np.sqrt(squared)
+    decay = np.exp(-distance)
+    slope = (1.0 + distance) * decay
+    squared *= decay
+    squared /= 3.0
+    squared += slope
+    correlation = squared
+    noisy = covariance.scale * correlation
+    noisy += MEAN_VARIANCE
+    noisy[places.diagonal] += covariance.noise + rows.extra
     sites: Sites | None = None
     targets = rows.values
     if rows.side.any():
-        sites = propagate(noisy, rows.values, rows.side, start, tolerance)
+        sites = propagate(unpacked(noisy, places), rows.values, rows.side, start, tolerance)
         hidden = np.flatnonzero(rows.side)
         targets = rows.values.copy()
         targets[hidden] = sites.values
-        noisy[hidden, hidden] += sites.variances
-    lower = factor(noisy)
-    weights, _ = lapack.dpotrs(lower, targets, lower=1)
+        noisy[places.diagonal[hidden]] += sites.variances
+    lower = packed_factor(noisy, places)
+    weights = packed_solution(lower, places, targets)
     value = (
         -0.5 * float(targets @ weights)
-        - float(np.sum(np.log(np.diagonal(lower))))
+        - float(np.sum(np.log(lower[places.diagonal])))
         - 0.5 * len(rows) * float(np.log(2.0 * np.pi))
         + (sites.log_correction if sites is not None else 0.0)
     )
-    outer = np.multiply.outer(weights, weights)
-    outer -= inverse(lower)
-    outer *= 0.5 * covariance.scale
-    trace = float(np.trace(outer))
-    by_column = lengthscale_gradient(outer, scaled, distance)
+    outer = weights[places.first]
+    outer *= weights[places.second]
+    outer -= packed_inverse(lower, places)
+    outer[places.diagonal] *= 0.5  # every other pair stands for two elements
     gradient = np.empty(rows.num_groups + 2)
-    gradient[:-2] = np.bincount(rows.groups, weights=by_column, minlength=rows.num_groups)
-    gradient[-1] = covariance.ratio * trace
-    gradient[-2] = float(np.vdot(outer, correlation)) + gradient[-1]
+    gradient[-1] = covariance.noise * float(np.sum(outer[places.diagonal]))
+    gradient[-2] = covariance.scale * float(outer @ correlation) + gradient[-1]
+    slope *= outer
+    gradient[:-2] = (5.0 / 3.0 * covariance.scale) * inverse_squares * (slope @ pairs.squares)
     return Evidence(value, gradient, sites)
 
 
