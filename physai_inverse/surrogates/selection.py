@@ -105,7 +105,8 @@ def _judged(table: Table, warp: Warp, near: Fitted | None, max_steps: int) -> Ch
     rows = replace(table.warped(warp), pairs=table.pairs)
     priors = priors_of(table, rows)
     places = starts(priors) if near is None else (near.covariance.logs,)
-    climbs = [climb(rows, priors, place, max_steps=max_steps) for place in places]
+    learned = None if near is None else near.curvature
+    climbs = [climb(rows, priors, place, max_steps=max_steps, curvature=learned) for place in places]
     fitted = max(climbs, key=lambda found: found.value)
     seen = rows.side == 0
     return Choice(warp, fitted, fitted.value + float(np.sum(warp.log_slope(table.column.values[seen]))))
