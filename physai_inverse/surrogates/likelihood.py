@@ -12,9 +12,10 @@ Source: Rasmussen & Williams (2006), equations 5.8, 5.9 and 5.27.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 from physai_inverse.surrogates.censoring import TOLERANCE, Sites, propagate
 from physai_inverse.surrogates.kernel import MEAN_VARIANCE, Covariance, factor, solved
@@ -22,6 +23,10 @@ from physai_inverse.surrogates.pairs import Pairs, packed_factor, packed_inverse
 
 PENDING_NOISE = 0.01
 """Share of the noise's variance in the rows that stand for trainings still running."""
+
+
+MAX_INVERTED_ROWS = 1500
+"""Rows up to which predictions multiply by the inverse of the factor instead of solving with it."""
 
 
 @dataclass(frozen=True)
@@ -169,18 +174,34 @@ class Posterior:
 
     def moments(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and variance ``[m]`` of the noise-free latent value (equations 2.25 and 2.26)."""
-        cross = self.covariance.between(self.scaled, features / self.covariance.lengthscales[self.groups])
+        cross = self.covariance.between(features / self.covariance.lengthscales[self.groups], self.scaled).T
         mean = self.weights @ cross
-        half = solved(self.lower, cross)
+        half = self._halved(cross)
         variance = self.covariance.prior_variance - np.einsum("ij,ij->j", half, half)
         return mean, np.maximum(variance, 1e-12 * self.covariance.prior_variance)
 
     def joint(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[m]`` and covariance ``[m, m]`` of the noise-free latent values (equation 2.24)."""
         scaled = features / self.covariance.lengthscales[self.groups]
-        cross = self.covariance.between(self.scaled, scaled)
-        half = solved(self.lower, cross)
-        return self.weights @ cross, self.covariance.between(scaled, scaled) - half.T @ half
+        cross = self.covariance.between(scaled, self.scaled).T
+        mean, half = self.weights @ cross, self._halved(cross)
+        return mean, self.covariance.between(scaled, scaled) - half.T @ half
+
+    @cached_property
+    def _inverse_lower(self) -> np.ndarray:
+        """The inverse of the factor, ``[n, n]``."""
+        found, _ = lapack.dtrtri(self.lower, lower=1)
+        return np.asarray(found)
+
+    def _halved(self, cross: np.ndarray) -> np.ndarray:
+        """Solve L x = cross for ``[n, m]``, which may be overwritten.
+
+        Predictions come by the thousand: as a product with the inverse of L, which is kept, they take a half of
+        the time of a solution at 100 rows and two thirds at 1,000; at 3,000 the inverse costs more than it saves.
+        """
+        if len(self.lower) > MAX_INVERTED_ROWS or not cross.size:
+            return solved(self.lower, cross)
+        return np.asarray(blas.dtrmm(1.0, self._inverse_lower, cross, lower=1, overwrite_b=1))
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Give for each row the mean minus its (pseudo-)value, and the variance, predicted from all others.
@@ -190,8 +211,7 @@ class Posterior:
         Source: Sundararajan & Keerthi, "Predictive approaches for choosing hyperparameters in Gaussian
         processes" (Neural Computation 13, 2001); Rasmussen & Williams (2006), equations 5.10 to 5.12.
         """
-        half, _ = lapack.dtrtri(self.lower, lower=1)
-        precision = np.einsum("ij,ij->j", half, half)
+        precision = np.einsum("ij,ij->j", self._inverse_lower, self._inverse_lower)
         return -self.weights / precision, 1.0 / precision
 
     def appended(self, features: np.ndarray) -> "Posterior":

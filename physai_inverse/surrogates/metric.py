@@ -22,7 +22,7 @@ from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
 from physai_inverse.surrogates.fit import widened
 from physai_inverse.surrogates.likelihood import Posterior
-from physai_inverse.surrogates.outliers import doubted, doubts
+from physai_inverse.surrogates.outliers import doubted, doubts_against
 from physai_inverse.surrogates.scoring import score
 from physai_inverse.surrogates.selection import Table
 from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS, robust, settle, touched_up
@@ -155,21 +155,23 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     whole = whole.take(column.rows)
     table = whole.take(kept_rows(whole.column, seed=seed))
     with one_thread():
-        chosen = settle(whole, seed=seed)
+        settled = settle(whole, seed=seed)
+        warp = settled.choice.warp
+        rows = table.warped(warp)
         if len(table) <= MAX_CLIMB_ROWS:
-            chosen, doubt = robust(table, touched_up(table, chosen))
-            fitted, rows = widened(chosen.fitted, len(table)), table.warped(chosen.warp)
-            posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, fitted.sites)
+            choice, doubt = robust(table, touched_up(table, settled.choice))
+            fitted = widened(choice.fitted, len(table))
+            start = fitted.sites
         else:
-            fitted, rows = widened(chosen.fitted, MAX_CLIMB_ROWS), table.warped(chosen.warp)
-            posterior = Posterior.given(rows, fitted.covariance)
-            doubt = doubts(rows, posterior)
-            if doubt.any():
-                posterior = Posterior.given(doubted(rows, doubt), fitted.covariance)
+            fitted = widened(settled.choice.fitted, len(settled.rows))
+            few = doubted(whole.take(settled.rows).warped(warp), settled.doubt)
+            doubt = doubts_against(rows, Posterior.given(few, fitted.covariance))
+            start = None  # those of the climb belong to other rows
+        posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, start)
     low, high = float(np.min(rows.values)), float(np.max(rows.values))
     beyond = max(high - low, 1.0)
     reach = (low - beyond, high + beyond)
-    return MetricProcess(features, chosen.warp, posterior, table.column, doubt, reach)
+    return MetricProcess(features, warp, posterior, table.column, doubt, reach)
 
 
 def kept_rows(column: Column, *, seed: int) -> np.ndarray:

@@ -10,7 +10,7 @@ Symbols: n rows in order of their trial numbers.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from threading import Lock
 
@@ -30,8 +30,24 @@ SHARE = 10
 """The head is renewed before the rows have grown by one part in so many."""
 MAX_REMEMBERED = 64
 
-_remembered: OrderedDict[bytes, Choice] = OrderedDict()
+_remembered: "OrderedDict[bytes, Settled]" = OrderedDict()
 _lock = Lock()
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the head of a table says.
+
+    Args:
+        choice: warp and hyper-parameters.
+        rows: ``[k]`` the rows of the table that they were found from.
+        doubt: ``[k]`` extra variance of those that the others speak against; not looked for in a head of less than
+            `MAX_CLIMB_ROWS`, since every row is asked then.
+    """
+
+    choice: Choice
+    rows: np.ndarray
+    doubt: np.ndarray
 
 
 def num_settled(values: np.ndarray) -> int:
@@ -45,7 +61,7 @@ def num_settled(values: np.ndarray) -> int:
     return max(len(values) - len(values) % step, records)
 
 
-def settle(table: Table, *, seed: int) -> Choice:
+def settle(table: Table, *, seed: int) -> Settled:
     """Choose warp and hyper-parameters by the head of a table.
 
     Args:
@@ -58,13 +74,17 @@ def settle(table: Table, *, seed: int) -> Choice:
     num = num_settled(table.column.values)
     values = table.column.values[:num]
     order = generator(seed, "climb").permutation(num)
-    judged, screened = (table.take(np.sort(order[:most])) for most in (MAX_CLIMB_ROWS, MAX_SCREENING_ROWS))
+    rows = np.sort(order[:MAX_CLIMB_ROWS])
+    judged = table.take(rows)
 
-    def found() -> Choice:
-        chosen = choose(screened, candidates(values))
-        if len(judged) > len(screened):
-            chosen = touched_up(judged, chosen)
-        return robust(judged, chosen)[0] if len(judged) == MAX_CLIMB_ROWS else chosen
+    def found() -> Settled:
+        screened = judged if num <= MAX_SCREENING_ROWS else table.take(np.sort(order[:MAX_SCREENING_ROWS]))
+        choice, doubt = choose(screened, candidates(values)), np.zeros(len(rows))
+        if screened is not judged:
+            choice = touched_up(judged, choice)
+        if num >= MAX_CLIMB_ROWS:
+            choice, doubt = robust(judged, choice)
+        return Settled(choice, rows, doubt)
 
     return _once(_content(judged, values), found)
 
@@ -108,14 +128,14 @@ def _content(judged: Table, values: np.ndarray) -> bytes:
     return digest.digest()
 
 
-def _once(key: bytes, found: Callable[[], Choice]) -> Choice:
+def _once(key: bytes, found: Callable[[], Settled]) -> Settled:
     with _lock:
         if key in _remembered:
             _remembered.move_to_end(key)
             return _remembered[key]
-    choice = found()
+    settled = found()
     with _lock:
-        _remembered[key] = choice
+        _remembered[key] = settled
         while len(_remembered) > MAX_REMEMBERED:
             _remembered.popitem(last=False)
-    return choice
+    return settled
