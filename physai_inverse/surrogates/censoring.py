@@ -17,8 +17,8 @@ be held fixed in the gradient); Cunningham, Hennig & Lacoste-Julien (2011), arXi
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
 
+from physai_inverse.normal import log_ndtr
 from physai_inverse.surrogates.kernel import factor, solved
 
 MAX_SWEEPS = 60

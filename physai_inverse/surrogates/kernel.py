@@ -18,7 +18,8 @@ http://gaussianprocess.org/gpml/.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+
+from physai_inverse.surrogates.fortran import lapack
 
 MEAN_VARIANCE = 1.0
 """Prior variance of the constant mean; latent values are standardised."""

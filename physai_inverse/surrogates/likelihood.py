@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import blas, lapack
 
 from physai_inverse.surrogates.censoring import TOLERANCE, Sites, propagate
+from physai_inverse.surrogates.fortran import blas, lapack
 from physai_inverse.surrogates.kernel import MEAN_VARIANCE, Covariance, factor, solved
 from physai_inverse.surrogates.pairs import Pairs, packed_factor, packed_inverse, packed_solution, unpacked
 

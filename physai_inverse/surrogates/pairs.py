@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.linalg import lapack
 
+from physai_inverse.surrogates.fortran import lapack
 from physai_inverse.surrogates.kernel import JITTERS
 
 
