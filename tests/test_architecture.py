@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "physai_inverse"
 
 FLOORS: list[set[str]] = [
-    {"errors", "seeds"},
+    {"errors", "seeds", "normal"},
     {"files", "expressions"},
     {"observations"},
     {"space", "objective", "executors"},

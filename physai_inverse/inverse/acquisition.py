@@ -54,7 +54,8 @@ def log_expected_improvement(mean: "np.ndarray", deviation: "np.ndarray", best: 
 def _log_h(z: "np.ndarray") -> "np.ndarray":
     """Give ``log(phi(z) + z Phi(z))``; for z below -1 through erfcx, where the sum would cancel."""
     import numpy as np
-    from scipy.special import erfcx, ndtr
+
+    from physai_inverse.normal import erfcx, ndtr
 
     result = np.empty_like(z)
     high = z > -1.0
@@ -84,7 +85,8 @@ def log_distance_improvement(
         distance: of the incumbent, above 0.
     """
     import numpy as np
-    from scipy.special import ndtr
+
+    from physai_inverse.normal import ndtr
 
     def density(z: "np.ndarray") -> "np.ndarray":
         return np.asarray(np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))
@@ -162,7 +164,8 @@ class Acquisition:
 
     def _several(self, wishes: list[Wish], units: "np.ndarray") -> "np.ndarray":
         import numpy as np
-        from scipy.special import ndtri
+
+        from physai_inverse.normal import ndtri
 
         rng = generator(self.seed, "weights")
         weights = rng.dirichlet(np.ones(len(wishes)))

@@ -28,7 +28,7 @@ SCHEMA_LOCK = 0x50485949
 def create_tables(connection: Connection) -> None:
     """Make all tables, indexes and triggers of schema 1."""
     tables.metadata.create_all(connection, checkfirst=False)
-    for statement in tables.triggers(connection.dialect.name):
+    for statement in (*tables.INDEXES, *tables.triggers(connection.dialect.name)):
         connection.exec_driver_sql(
             statement.replace("%", "%%") if connection.dialect.name != "sqlite" else statement
         )

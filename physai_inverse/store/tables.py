@@ -14,13 +14,11 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
 )
 
 from physai_inverse.errors import StoreDamaged
@@ -243,21 +241,6 @@ trial = Table(
     CheckConstraint("waiting = 0 OR (waiting = 1 AND state = 'proposed')"),
     sqlite_with_rowid=False,
 )
-Index(
-    "trial_waiting",
-    trial.c.study,
-    trial.c.number,
-    sqlite_where=text("waiting = 1"),
-    postgresql_where=text("waiting = 1"),
-)
-Index(
-    "trial_running",
-    trial.c.study,
-    trial.c.number,
-    sqlite_where=text("state = 'running'"),
-    postgresql_where=text("state = 'running'"),
-)
-
 lease = Table(
     "lease",
     metadata,
@@ -340,6 +323,13 @@ event = Table(
     PrimaryKeyConstraint("study", "seq"),
     sqlite_with_rowid=False,
 )
+
+INDEXES = (
+    "CREATE INDEX trial_waiting ON trial (study, number) WHERE waiting = 1",
+    "CREATE INDEX trial_running ON trial (study, number) WHERE state = 'running'",
+)
+"""As statements, which are the same for every database: an `Index` with a condition for PostgreSQL would import
+its dialect, and two asynchronous drivers with it, on the way of every command."""
 
 KEPT = ("observation", "curve", "request", "event", "space")
 """Tables whose rows are written once."""

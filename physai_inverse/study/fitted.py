@@ -22,10 +22,17 @@ class Fitted:
         observations: finished trainings, in order of their numbers.
         surrogate: the recipe; a Gaussian process for each metric where it is None.
         seed: the stream of the fit.
+        earlier: an earlier state of the same study, whose points are taken over.
     """
 
     def __init__(
-        self, space: Space, observations: Sequence[Observation], *, surrogate: AbstractSurrogate | None, seed: int
+        self,
+        space: Space,
+        observations: Sequence[Observation],
+        *,
+        surrogate: AbstractSurrogate | None,
+        seed: int,
+        earlier: "Fitted | None" = None,
     ) -> None:
         self.numbers = tuple(observation.number for observation in observations)
         self._space = space
@@ -36,11 +43,12 @@ class Fitted:
         self._asked: set[str] = set()
         self._success: AbstractSuccessModel | None = None
         self._fitted_success = False
+        self._earlier = earlier.data if earlier is not None and "data" in earlier.__dict__ else None
 
     @cached_property
     def data(self) -> Dataset:
         """The observations as arrays."""
-        return Dataset.from_observations(self._space, self._observations)
+        return Dataset.from_observations(self._space, self._observations, earlier=self._earlier)
 
     def map(self, metrics: Sequence[str] | None = None) -> ForwardMap:
         """Give the forward map of some metrics, or of all that were recorded."""

@@ -406,7 +406,13 @@ class Study:
         numbers = tuple(trial.number for trial in finished)
         if self._fits is None or self._fits.numbers != numbers:
             observations = [trial.observation() for trial in finished]
-            self._fits = Fitted(self.space, observations, surrogate=self._surrogate, seed=child(self.seed, "fit"))
+            self._fits = Fitted(
+                self.space,
+                observations,
+                surrogate=self._surrogate,
+                seed=child(self.seed, "fit"),
+                earlier=self._fits,
+            )
         return self._fits
 
     def predict(self, configs: Sequence[Config] | Config, *, noise: bool = True) -> PredictionTable:
