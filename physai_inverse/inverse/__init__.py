@@ -1,7 +1,24 @@
 """The way back: from what is wanted to configurations, through any forward map."""
 
-from physai_inverse.inverse.answers import Answered, answer
+from physai_inverse.inverse.answers import Answered, Chance, Shortfall, answer
+from physai_inverse.inverse.posterior import ConfigPosterior, Correlation, Marginal, Ridge
 from physai_inverse.inverse.proposals import Proposed, propose, start_point
 from physai_inverse.inverse.recommendation import Recommended, recommend
+from physai_inverse.inverse.tolerance import Tolerance
 
-__all__ = ["Answered", "Proposed", "Recommended", "answer", "propose", "recommend", "start_point"]
+__all__ = [
+    "Answered",
+    "Chance",
+    "ConfigPosterior",
+    "Correlation",
+    "Marginal",
+    "Proposed",
+    "Recommended",
+    "Ridge",
+    "Shortfall",
+    "Tolerance",
+    "answer",
+    "propose",
+    "recommend",
+    "start_point",
+]
