@@ -3,6 +3,7 @@
 from physai_inverse.inverse.answers import Answered, Chance, Shortfall, answer
 from physai_inverse.inverse.posterior import ConfigPosterior, Correlation, Marginal, Ridge
 from physai_inverse.inverse.proposals import Proposed, propose, start_point
+from physai_inverse.inverse.reasons import Reason, reasons
 from physai_inverse.inverse.recommendation import Recommended, recommend
 from physai_inverse.inverse.tolerance import Tolerance
 
@@ -13,12 +14,14 @@ __all__ = [
     "Correlation",
     "Marginal",
     "Proposed",
+    "Reason",
     "Recommended",
     "Ridge",
     "Shortfall",
     "Tolerance",
     "answer",
     "propose",
+    "reasons",
     "recommend",
     "start_point",
 ]

@@ -209,7 +209,9 @@ class _Asked:
 
     def log_probability(self, units: "np.ndarray") -> "np.ndarray":
         """Give the log probability ``[n]`` that one training meets the query."""
-        return self._log_success(units) + self._log_met(self.forward, units)
+        import numpy as np
+
+        return np.asarray(self._log_success(units) + self._log_met(self.forward, units))
 
     def _log_met(self, forward: ForwardMap, units: "np.ndarray") -> "np.ndarray":
         import numpy as np
