@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-PLAUSIBLE = 0.3
+PLAUSIBLE = 0.4
 """A query is out of reach when the noise-free metrics of no configuration may meet it with this probability.
 
 Of queries planted beyond the best value on public tables and formulas at 40 to 60 rows nine in ten are refused by
