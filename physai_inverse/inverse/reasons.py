@@ -18,8 +18,8 @@ from physai_inverse.space.sampling import sample_units
 if TYPE_CHECKING:
     import numpy as np
 
-NUM_NODES = 33
-MOST_DEVIATIONS = 3.0
+NUM_NODES = 41
+MOST_DEVIATIONS = 4.0
 """Nodes of the quadrature of a gain, and how far they reach: the tail beyond of a log-normal metric, which no data
 ever showed, would otherwise decide its mean."""
 
