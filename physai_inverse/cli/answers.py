@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from physai_inverse.inverse import Marginal, Tolerance
     from physai_inverse.study import Answer, Verification
 
+END = " (end)"
+"""Behind a tolerance that the space ends before the probability has fallen to half."""
+
 MOST_SHARES = 4
 """Values of a listed parameter that are shown, the heaviest first."""
 
@@ -94,8 +97,8 @@ def tolerance_text(tolerance: "Tolerance") -> str:
         return (
             f"{scalar_text(tolerance.value)}; also {_listed(tolerance)}" if len(tolerance.options) > 1 else "none"
         )
-    low = f"{scalar_text(tolerance.low)}{' or less' * tolerance.open_below}"
-    return f"{low} to {scalar_text(tolerance.high)}{' or more' * tolerance.open_above}"
+    low = scalar_text(tolerance.low) + END * tolerance.open_below
+    return f"{low} to {scalar_text(tolerance.high)}{END * tolerance.open_above}"
 
 
 def _listed(tolerance: "Tolerance") -> str:

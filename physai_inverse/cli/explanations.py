@@ -52,7 +52,10 @@ def _lines(trial: "Trial") -> Iterator[tuple[str, str]]:
     if "success" in note:
         classes = [f"{kind} {_number(share):.1%}" for kind, share in _mapping(note.get("failing")).items()]
         failing = 1.0 - _number(note["success"])
-        yield "fails", f"with probability {failing:.1%}" + (f" ({', '.join(classes)})" if classes else "")
+        yield (
+            "fails",
+            f"with probability {failing:.1%} ({', '.join(classes)})" if classes else "nothing has so far",
+        )
     nearest = _mapping(note.get("nearest"))
     if nearest:
         distance = number_text(_number(nearest["distance"]))

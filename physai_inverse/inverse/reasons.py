@@ -269,7 +269,7 @@ def _at_border(space: Space, units: "np.ndarray") -> "dict[str, np.ndarray]":
             moved[:, 2 * column, column] = _stepped(parameter, units[:, column], -1)
             moved[:, 2 * column + 1, column] = _stepped(parameter, units[:, column], 1)
     moved = space.snap(np.clip(moved.reshape(-1, dimension), 0.0, 1.0))
-    return {text: ~held.reshape(num, -1).all(axis=1) for text, held in space.held(moved).items()}
+    return {text: np.any(~held.reshape(num, -1), axis=1) for text, held in space.held(moved).items()}
 
 
 def _stepped(parameter: FreeParameter, units: "np.ndarray", side: int) -> "np.ndarray":

@@ -6,7 +6,7 @@ interrupted verification is finished by the next one of the same query, whatever
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError
 from physai_inverse.objective import Maximize, Minimize, Objective
@@ -15,12 +15,11 @@ from physai_inverse.seeds import child
 from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.proposing import training_seed
 from physai_inverse.study.results import Answer
-from physai_inverse.study.run import RUN_LEASE_SECONDS, OnProgress, run
+from physai_inverse.study.run import RUN_LEASE_SECONDS, Loop, OnProgress, run
 from physai_inverse.study.workers import this_worker
 
 if TYPE_CHECKING:
     from physai_inverse.store import Store
-    from physai_inverse.study.study import Study
 
 ORIGIN = "verification"
 COVERED = 0.95
@@ -28,6 +27,12 @@ COVERED = 0.95
 
 SURPRISE = 0.05
 """Probability of a count at least as far off, to either side, below which a promise counts as broken."""
+
+
+class Promising(Loop, Protocol):
+    """What a verification needs of a study."""
+
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ class Verification:
 
 
 def verify(
-    study: "Study",
+    study: Promising,
     answer: Answer,
     trainer: Trainer,
     num: int,
@@ -209,7 +214,7 @@ def surprise(successes: int, promised: Sequence[float]) -> float:
     return min(1.0, 2.0 * min(lower, upper))
 
 
-def _queued(study: "Study", answer: Answer, num: int) -> list[Trial]:
+def _queued(study: Promising, answer: Answer, num: int) -> list[Trial]:
     """Queue the likeliest configurations, each once before any a second time."""
     batch = f"{child(study.seed, ORIGIN, answer.query, len(study.trials)):x}"
     places = [place % len(answer) for place in range(num)]
@@ -231,7 +236,7 @@ def _queued(study: "Study", answer: Answer, num: int) -> list[Trial]:
     return study.store.enqueue(study.name, proposals)
 
 
-def _unfinished(study: "Study", query: str) -> list[Trial]:
+def _unfinished(study: Promising, query: str) -> list[Trial]:
     """Give the trials of a verification of this query that has not ended; the latest where there are several."""
     own = [trial for trial in study.trials if trial.origin == ORIGIN and trial.note.get("query") == query]
     open_ = [trial.note.get("batch") for trial in own if not trial.state.finished]
@@ -250,7 +255,7 @@ class _View:
         numbers: of the trials.
     """
 
-    def __init__(self, study: "Study", numbers: frozenset[int]) -> None:
+    def __init__(self, study: Promising, numbers: frozenset[int]) -> None:
         self.name = study.name
         self.objective = study.objective
         self.store: Store = study.store

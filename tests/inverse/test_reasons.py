@@ -44,9 +44,11 @@ def test_the_gain_of_a_target_is_that_of_the_distance() -> None:
 @pytest.mark.parametrize("goal", [Minimize("y"), Target("y", 0.05, 0.01)], ids=str)
 def test_a_better_mean_exploits_and_a_wider_spread_explores(goal: Goal) -> None:
     better = reason(Known(lambda u: u[:, 0], 0.05), goal, x=0.1)
-    assert (better.intent, better.exploit) == ("exploit", pytest.approx(1.0))
+    assert better.intent == "exploit"
+    assert better.exploit == pytest.approx(1.0)
     wider = reason(Known(lambda u: np.full(len(u), 0.5), lambda u: 0.02 + 0.5 * (u[:, 0] > 0.9)), goal, x=0.95)
-    assert (wider.intent, wider.exploit) == ("explore", pytest.approx(0.0))
+    assert wider.intent == "explore"
+    assert wider.exploit == pytest.approx(0.0)
 
 
 def test_failing_the_nearest_run_and_the_limits_are_told() -> None:
@@ -55,7 +57,8 @@ def test_failing_the_nearest_run_and_the_limits_are_told() -> None:
     )
     assert found.success == pytest.approx(0.8)
     assert found.failing == {"unknown": pytest.approx(0.2)}
-    assert found.nearest == (6, pytest.approx(0.1))
+    assert found.nearest is not None
+    assert found.nearest == pytest.approx((6, 0.1))
     assert found.limits == {"y <= 0.4": pytest.approx(0.1587, abs=1e-3)}
     assert found.active == ("y <= 0.4",)
     assert found.exploit is None
@@ -98,4 +101,5 @@ def test_nothing_is_to_be_gained_where_everything_failed() -> None:
     forward = ForwardMap(LINE, {"y": Known(lambda u: u[:, 0])})
     [found] = reasons(forward, data, Objective((Minimize("y"),)), np.array([[0.4]]))
     assert found.expected_gain == {}
-    assert found.nearest == (3, pytest.approx(0.2))
+    assert found.nearest is not None
+    assert found.nearest == pytest.approx((3, 0.2))

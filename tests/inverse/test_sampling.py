@@ -22,7 +22,8 @@ Density = Callable[[np.ndarray], np.ndarray]
 
 
 def two_peaks(u: np.ndarray) -> np.ndarray:
-    return np.logaddexp(-0.5 * ((u[:, 0] - 0.2) / 0.01) ** 2, np.log(0.5) - 0.5 * ((u[:, 0] - 0.9) / 0.01) ** 2)
+    first, second = (-0.5 * ((u[:, 0] - place) / 0.01) ** 2 for place in (0.2, 0.9))
+    return np.asarray(np.logaddexp(first, np.log(0.5) + second))
 
 
 def valley(u: np.ndarray) -> np.ndarray:
@@ -31,10 +32,8 @@ def valley(u: np.ndarray) -> np.ndarray:
 
 def mixed(u: np.ndarray) -> np.ndarray:
     kind = MIXED.free[1].places(u[:, 1])  # type: ignore[union-attr]  # a choice
-    by_kind = np.array([0.0, 1.0, 4.0])[kind]
-    return 3.0 * (
-        by_kind - 6.0 * (kind == 1) * u[:, 2] - 8.0 * np.abs(u[:, 0] - 0.6) - 5.0 * np.abs(u[:, 3] - 0.3)
-    )
+    value = np.array([0.0, 1.0, 4.0])[kind] - 6.0 * (kind == 1) * u[:, 2]
+    return np.asarray(3.0 * (value - 8.0 * np.abs(u[:, 0] - 0.6) - 5.0 * np.abs(u[:, 3] - 0.3)))
 
 
 def brute_force(space: Space, density: Density, num: int = 200_000) -> tuple[np.ndarray, np.ndarray, float]:

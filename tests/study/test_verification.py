@@ -132,8 +132,8 @@ def test_a_query_is_met_by_its_limits_targets_and_bars() -> None:
 
 
 def test_the_interval_is_exact() -> None:
-    assert binomial_interval(0, 10) == (0.0, pytest.approx(1 - 0.025**0.1))
-    assert binomial_interval(10, 10) == (pytest.approx(0.025**0.1), 1.0)
+    assert binomial_interval(0, 10) == pytest.approx((0.0, 1 - 0.025**0.1))
+    assert binomial_interval(10, 10) == pytest.approx((0.025**0.1, 1.0))
     assert binomial_interval(4, 10) == pytest.approx((0.1216, 0.7376), abs=1e-4)  # Clopper & Pearson's table
 
 
