@@ -30,7 +30,7 @@ from physai_inverse.study.proposing import new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
-from physai_inverse.study.verification import Verification, verify
+from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
 
 LEASE_SECONDS = 3600.0
@@ -432,9 +432,8 @@ class Study:
             n: how many configurations.
 
         Returns:
-            Diverse configurations with the probability that a training of each meets the query, or the
-            statement that none in this space is likely to (and the closest ones); with the distribution that
-            they come from, and how exactly each parameter must be kept to.
+            Diverse configurations with the probability that a training of each meets the query, or the statement
+            that none in this space is likely to (and the closest ones); with the distribution behind them.
 
         Raises:
             NotFound: a metric of the query was never recorded.
@@ -443,33 +442,4 @@ class Study:
             raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
 
-    def verify(
-        self,
-        answer: Answer,
-        trainer: Trainer,
-        k: int,
-        *,
-        workers: int = 1,
-        timeout: float | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> Verification:
-        """Train some of the configurations of an answer, and say how the promise held.
-
-        The trainings become trials of this study, with the origin `"verification"`; they do not count towards a
-        budget. Where an earlier verification of the same query was interrupted, that one is finished, by the
-        configurations and promises that it began with.
-
-        Args:
-            answer: what `invert` gave.
-            trainer: a callable `(config)` or `(config, seed)` that gives metrics.
-            k: how many trainings: the likeliest configurations first, with fresh seeds.
-            workers: see `run`.
-            timeout: see `run`.
-            on_progress: see `run`.
-
-        Raises:
-            InvalidInput: `k` is no whole number of at least 1, or the answer promises nothing.
-            Conflict: somebody else is training one of the configurations for this verification.
-            TrialFailed: see `run`.
-        """
-        return verify(self, answer, trainer, k, workers=workers, timeout=timeout, on_progress=on_progress)
+    verify = verify  # a function of the study, its answer and a trainer

@@ -127,20 +127,39 @@ def verify(
     study: Promising,
     answer: Answer,
     trainer: Trainer,
-    num: int,
+    k: int,
     *,
     workers: int = 1,
     timeout: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> Verification:
-    """Train configurations of an answer and compare with what was promised; see `Study.verify`."""
-    if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-        raise InvalidInput(f"`k` must be a whole number of at least 1, not {num!r}.")
+    """Train some of the configurations of an answer, and say how the promise held.
+
+    The trainings become trials of the study, with the origin `"verification"`; they do not count towards a budget.
+    Where an earlier verification of the same query was interrupted, that one is finished, by the configurations
+    and promises that it began with.
+
+    Args:
+        study: the study that gave the answer.
+        answer: what `invert` gave.
+        trainer: a callable `(config)` or `(config, seed)` that gives metrics.
+        k: how many trainings: the likeliest configurations first, with fresh seeds.
+        workers: see `run`.
+        timeout: see `run`.
+        on_progress: see `run`.
+
+    Raises:
+        InvalidInput: `k` is no whole number of at least 1, or the answer promises nothing.
+        Conflict: somebody else is training one of the configurations for this verification.
+        TrialFailed: see `run`.
+    """
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InvalidInput(f"`k` must be a whole number of at least 1, not {k!r}.")
     batch = _unfinished(study, answer.query)
     if not batch:
         if not answer.reachable:
             raise InvalidInput(f"There is nothing to verify: {answer.statement}")
-        batch = _queued(study, answer, num)
+        batch = _queued(study, answer, k)
     numbers = frozenset(trial.number for trial in batch)
     view = _View(study, numbers)
     try:
@@ -269,14 +288,13 @@ class _View:
 
     def suggest(self, num: int = 1, *, lease_seconds: float | None = None) -> list[Trial]:
         """Hand out those that wait."""
-        claimed = self.store.claim(
-            self.name,
-            num,
-            worker=this_worker(),
-            lease_seconds=lease_seconds or RUN_LEASE_SECONDS,
-            numbers=self._numbers,
-        )
-        if not claimed:
+        waiting = [trial.number for trial in self.trials if not trial.state.finished]
+        claimed: list[Trial] = []
+        for number in waiting:  # one by one: the others stay free for whoever verifies beside us
+            if len(claimed) < num:
+                lease = lease_seconds or RUN_LEASE_SECONDS
+                claimed += self.store.claim(self.name, [number], worker=this_worker(), lease_seconds=lease)
+        if len(claimed) < num:
             raise _NoneLeft("No training of this verification waits.")
         return claimed
 
