@@ -231,7 +231,8 @@ class _Asked:
         """Give the log probability ``[n]`` that the noise-free metrics may be where the query wants them.
 
         A target between values that are known to be there is within reach however little is known of where: its
-        two edges are asked for one by one, and of the goals on one metric the hardest counts.
+        two edges are asked for one by one, and of the goals on one metric the hardest counts. A wish is within
+        reach where the bar was set, at a configuration that is as good with a probability of one half.
         """
         import numpy as np
 
@@ -240,6 +241,8 @@ class _Asked:
             for edge in _edges(goal):
                 bar = self.bars.get(goal.metric)
                 value = goal_log_probability(self.forward, edge, units, noise=False, bar=bar)
+                if bar is not None:
+                    value = np.minimum(value + np.log(2.0), 0.0)
                 hardest = by_metric.get(goal.metric)
                 by_metric[goal.metric] = value if hardest is None else np.minimum(hardest, value)
         return np.asarray(self._log_success(units) + sum(by_metric.values(), np.zeros(len(units))))

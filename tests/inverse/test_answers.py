@@ -152,6 +152,18 @@ def test_a_wish_is_met_at_the_best_predicted_value() -> None:
     found = asked(Known(slope, 0.05), Minimize("y"))
     best = min(config["a"] for config in SQUARE.sample(12, seed=0))
     assert found.bars == pytest.approx({"y": best})
+    assert found.reachable
+    assert found.plausibility == pytest.approx(1.0)
+
+
+def test_a_wish_beside_a_limit_that_is_met_rather_than_not_is_within_reach() -> None:
+    configs = SQUARE.sample(12, seed=0)
+    data = Dataset.from_observations(SQUARE, [Observation(config, {"y": 1.0}) for config in configs])
+    models = {"y": Known(lambda u: np.ones(len(u)), 0.1), "size": Known(lambda u: np.full(len(u), 0.9), 0.4)}
+    query = Objective((Minimize("y"), AtMost("size", 1.0)))
+    found = answer(ForwardMap(SQUARE, models), data, query, 2, seed=0)
+    assert found.probabilities[0] == pytest.approx(0.5 * ndtr(0.25), rel=0.01)
+    assert found.reachable
 
 
 def test_a_map_is_made_careful_by_the_choice_and_by_its_own_errors() -> None:
