@@ -34,6 +34,9 @@ it; see `calibration`."""
 LIKELY = 0.5
 """A query that one training meets with this probability is within reach, whatever the noise-free metrics are."""
 
+DEAR_ROWS = 500
+"""Observations from which a prediction is dear (its cost grows with their square): fewer points are asked for."""
+
 NUM_DRAWS = 256
 """Draws of the noise-free metrics behind the split of a probability."""
 
@@ -145,11 +148,12 @@ def answer(forward: ForwardMap, data: Dataset, query: Objective, num: int, *, se
     space = data.space
     asked = _Asked(careful(forward), query, _bars(forward, data, query))
     run = data.units[~data.failed]
-    sample = sample_density(asked.log_probability, space, seed=child(seed, "posterior"))
+    effort = min(1.0, DEAR_ROWS / max(len(data), 1))
+    sample = sample_density(asked.log_probability, space, seed=child(seed, "posterior"), effort=effort)
     posterior = ConfigPosterior.from_sample(space, sample)
     points = np.concatenate([sample.units, run])
     starts = points[np.argsort(-asked.log_probability(points), kind="stable")[:NUM_STARTS]]
-    best, _ = maximise(asked.log_probability, space, starts, seed=child(seed, "peak"))
+    best, _ = maximise(asked.log_probability, space, starts, seed=child(seed, "peak"), effort=effort)
     points = np.unique(np.concatenate([points, best]), axis=0)
     points = points[space.feasible(points)]
     values = asked.log_probability(points)
@@ -158,7 +162,7 @@ def answer(forward: ForwardMap, data: Dataset, query: Objective, num: int, *, se
     if not reachable:  # the likeliest may be where least is known; what is asked for now is the nearest
         closest = asked.closeness(run)
         starts = points[np.argsort(-closest(points), kind="stable")[:NUM_STARTS]]
-        best, _ = maximise(closest, space, starts, seed=child(seed, "closest"))
+        best, _ = maximise(closest, space, starts, seed=child(seed, "closest"), effort=effort)
         points = np.concatenate([starts, best])
         values = closest(points)
     picked = _diverse(points, values, num)

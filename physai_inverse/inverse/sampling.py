@@ -34,8 +34,10 @@ NUM_SWEEPS = 3
 """Steps of every particle at one power."""
 NUM_KEPT = 3
 """Sweeps at the density itself whose particles are kept."""
-LEAST_EFFECTIVE = 1000.0
-"""Effective draws from which the prior's are sample enough."""
+LEAST_EFFECTIVE = 0.65
+"""Effective draws, as a share of the particles, from which the prior's are sample enough."""
+LEAST_DRAWS, LEAST_PARTICLES = 1024, 384
+"""However dear a point is."""
 MAX_POWERS = 16
 LEAST_LOG = -1e4
 """Log density where there is none: a floor keeps weights and powers finite."""
@@ -64,13 +66,16 @@ class Sample:
     effective: float
 
 
-def sample_density(log_density: "Callable[[np.ndarray], np.ndarray]", space: Space, *, seed: int) -> Sample:
+def sample_density(
+    log_density: "Callable[[np.ndarray], np.ndarray]", space: Space, *, seed: int, effort: float = 1.0
+) -> Sample:
     """Draw a weighted sample of the normalised density over a space.
 
     Args:
         log_density: snapped points ``[n, d]`` to log values ``[n]``; minus infinity where there is none.
         space: the space.
         seed: the stream.
+        effort: share of the usual number of points; less where each is dear.
 
     Raises:
         InvalidInput: no point of the space fulfils its constraints.
@@ -85,17 +90,19 @@ def sample_density(log_density: "Callable[[np.ndarray], np.ndarray]", space: Spa
         return np.where(inside, found, -np.inf)
 
     rng = generator(seed, "moves")
-    cube = sample_cube(space, NUM_DRAWS, seed=child(seed, "prior"), method="additive")
+    num_draws = max(LEAST_DRAWS, round(NUM_DRAWS * effort))
+    num = max(LEAST_PARTICLES, round(NUM_PARTICLES * effort))
+    cube = sample_cube(space, num_draws, seed=child(seed, "prior"), method="additive")
     values = value(cube)
     power, log_mean = 0.0, 0.0
     effective = effective_number(values)
-    if effective >= LEAST_EFFECTIVE:
+    if effective >= LEAST_EFFECTIVE * num:
         return _merged(space, cube, values, values, log_mean_exp(values), effective)
     kept: list[tuple[np.ndarray, np.ndarray]] = []
     for stage in range(MAX_POWERS):
-        step = 1.0 - power if stage == MAX_POWERS - 1 else _next_step(values, power)
+        step = 1.0 - power if stage == MAX_POWERS - 1 else _next_step(values, power, num / 2)
         log_mean += log_mean_exp(step * values)
-        rows = _resampled(step * values, NUM_PARTICLES, rng)
+        rows = _resampled(step * values, num, rng)
         cube, values = cube[rows], values[rows]
         power = 1.0 if power + step >= 1.0 - 1e-12 else power + step
         for sweep in range(NUM_SWEEPS + (NUM_KEPT if power == 1.0 else 0)):
@@ -106,7 +113,7 @@ def sample_density(log_density: "Callable[[np.ndarray], np.ndarray]", space: Spa
             break
     cube = np.concatenate([points for points, _ in kept])
     values = np.concatenate([found for _, found in kept])
-    different = len(np.unique(cube[-NUM_PARTICLES:], axis=0))
+    different = len(np.unique(cube[-num:], axis=0))
     return _merged(space, cube, values, np.zeros(len(values)), log_mean, float(different))
 
 
@@ -126,10 +133,9 @@ def log_mean_exp(values: "np.ndarray") -> float:
     return largest + math.log(float(np.exp(values - largest).mean()))
 
 
-def _next_step(values: "np.ndarray", power: float) -> float:
-    """Give the largest step of the power that leaves `NUM_PARTICLES` / 2 effective draws, by bisection."""
+def _next_step(values: "np.ndarray", power: float, enough: float) -> float:
+    """Give the largest step of the power that leaves enough effective draws, by bisection."""
     rest = 1.0 - power
-    enough = NUM_PARTICLES / 2
     if effective_number(rest * values) >= enough:
         return rest
     low, high = 0.0, rest
