@@ -80,6 +80,13 @@ def test_a_ridge_is_sampled_along_its_length() -> None:
     assert np.sqrt(found.weights @ (found.units.sum(axis=1) - 1.0) ** 2) == pytest.approx(0.002, rel=0.15)
 
 
+def test_a_sample_for_less_effort_is_smaller_and_of_the_same_density() -> None:
+    full, cheap = (sample_density(valley, SQUARE, seed=0, effort=effort) for effort in (1.0, 0.1))
+    assert len(cheap.units) < 0.4 * len(full.units)
+    assert cheap.log_mean == pytest.approx(full.log_mean, abs=0.4)
+    assert cheap.weights @ cheap.units == pytest.approx(full.weights @ full.units, abs=0.03)
+
+
 def test_a_density_that_is_nowhere_gives_the_prior_and_no_mass() -> None:
     found = sample_density(lambda u: np.full(len(u), -np.inf), SQUARE, seed=0)
     assert found.log_mean == pytest.approx(LEAST_LOG)
