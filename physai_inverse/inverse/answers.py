@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 PLAUSIBLE = 0.4
 """A query is out of reach when the noise-free metrics of no configuration may meet it with this probability.
 
-Of queries planted beyond the best value on public tables and formulas at 40 to 60 rows nine in ten are refused by
-it; see `calibration`."""
+On public tables and formulas at 40 to 60 rows, of queries planted beyond the best value by 0.15, 0.3, 0.6 and 1 of
+its distance to the median 89, 92, 97 and 99 % are refused by it, and none that a training already run truly
+meets."""
 
 LIKELY = 0.5
 """A query that one training meets with this probability is within reach, whatever the noise-free metrics are."""
