@@ -14,7 +14,7 @@ from physai_inverse.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from physai_inverse.space import Space
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, PredictionTable, Recommendation
+    from physai_inverse.study import PredictionTable, Recommendation
 
 
 def print_json(value: object) -> None:
@@ -74,25 +74,6 @@ def recommendation_json(found: "Recommendation") -> dict[str, object]:
         "trainings": found.trainings,
         "predictions": {name: estimate.as_plain() for name, estimate in found.predictions.items()},
         "measured": {name: plain_metric(metric) for name, metric in found.measured.items()},
-    }
-
-
-def answer_json(found: "Answer") -> dict[str, object]:
-    """Give an answer to an inverse query."""
-    return {
-        "query": found.query,
-        "reachable": found.reachable,
-        "statement": found.statement,
-        "configs": [
-            {
-                "config": config,
-                "probability": probability,
-                "predictions": {name: estimate.as_plain() for name, estimate in predictions.items()},
-            }
-            for config, probability, predictions in zip(
-                found.configs, found.probabilities, found.predictions, strict=True
-            )
-        ],
     }
 
 

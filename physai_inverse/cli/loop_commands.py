@@ -25,6 +25,9 @@ def suggest(
     worker: Annotated[
         str | None, typer.Option("--worker", metavar="NAME", help="Who asks, for the records.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each why it was proposed; --json always does.")
+    ] = False,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:
@@ -44,6 +47,11 @@ def suggest(
     from physai_inverse.cli.tables import console, proposals_table
 
     console().print(proposals_table(trials))
+    if explain:
+        from physai_inverse.cli.explanations import explanation
+
+        for trial in trials:
+            console().print(explanation(trial))
     metric = spec.objective.metrics[0]
     typer.echo(f"Report: physai-inverse observe {study} {trials[0].number} {metric}=...", err=True)
 

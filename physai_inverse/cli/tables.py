@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from physai_inverse.forward import Scores
     from physai_inverse.objective import Objective
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, Estimate, PredictionTable, Recommendation
+    from physai_inverse.study import Estimate, PredictionTable, Recommendation
 
 PIPE_WIDTH = 120
 """Columns where no terminal says how many there are."""
@@ -191,21 +191,6 @@ def recommendation_table(found: "Recommendation", metrics: Sequence[str], meanin
         f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}",
         found.config, shown, meanings, found.measured,
     )  # fmt: skip
-
-
-def answer_table(found: "Answer", metrics: Sequence[str]) -> Table:
-    """Show the answer to an inverse query."""
-    table = new_table(found.statement)
-    table.add_column("probability", justify="right")
-    for name in metrics:
-        table.add_column(name)
-    table.add_column("configuration", ratio=1)
-    for config, probability, predictions in zip(
-        found.configs, found.probabilities, found.predictions, strict=True
-    ):
-        shown = (estimate_text(predictions[name]) if name in predictions else "" for name in metrics)
-        table.add_row(f"{probability:.2g}", *shown, config_text(config))
-    return table
 
 
 def scores_table(scores: "Mapping[str, Scores]") -> Table:

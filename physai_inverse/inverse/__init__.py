@@ -1,7 +1,28 @@
 """The way back: from what is wanted to configurations, through any forward map."""
 
-from physai_inverse.inverse.answers import Answered, answer
+from physai_inverse.inverse.answers import Answered, Chance, Shortfall, answer
+from physai_inverse.inverse.posterior import ConfigPosterior, Correlation, Marginal, Ridge
 from physai_inverse.inverse.proposals import MODELLED, Proposed, propose, start_point
+from physai_inverse.inverse.reasons import Reason, reasons
 from physai_inverse.inverse.recommendation import Recommended, recommend
+from physai_inverse.inverse.tolerance import Tolerance
 
-__all__ = ["MODELLED", "Answered", "Proposed", "Recommended", "answer", "propose", "recommend", "start_point"]
+__all__ = [
+    "MODELLED",
+    "Answered",
+    "Chance",
+    "ConfigPosterior",
+    "Correlation",
+    "Marginal",
+    "Proposed",
+    "Reason",
+    "Recommended",
+    "Ridge",
+    "Shortfall",
+    "Tolerance",
+    "answer",
+    "propose",
+    "reasons",
+    "recommend",
+    "start_point",
+]

@@ -11,14 +11,11 @@ A map whose held-out predictions explain nothing is no guide; then some proposal
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from physai_inverse.forward import AbstractMetricModel, AbstractWarp, Dataset, ForwardMap, Scores
+from physai_inverse.forward import Dataset, ForwardMap
+from physai_inverse.inverse.widening import Widened
 from physai_inverse.objective import Objective
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PATIENCE = 4
 """Trainings without progress after which every third proposal looks elsewhere; every other after twice as many."""
@@ -29,51 +26,6 @@ EVEN_SHARE, JUDGED_ROWS = 0.1, 20
 """Share of even points where the map explains none of the held-out variance, judged from so many values on. More,
 or earlier, costs: a quarter of the points while it explained less than 0.3 raised the regret on noisy tables from
 0.33 to 0.39."""
-
-
-@dataclass(frozen=True)
-class Widened(AbstractMetricModel):
-    """A metric's model with larger spreads.
-
-    Args:
-        model: the model.
-        factor: what its latent standard deviations are multiplied by.
-    """
-
-    model: AbstractMetricModel
-    factor: float
-
-    @property
-    def warp(self) -> AbstractWarp:
-        """The way to the latent scale."""
-        return self.model.warp
-
-    @property
-    def noise(self) -> float:
-        """Latent standard deviation between two trainings of one configuration."""
-        return self.model.noise
-
-    def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-        """Give latent mean ``[n]``, and standard deviation ``[n]`` times the factor, at points ``[n, d]``."""
-        mean, deviation = self.model.latent(units)
-        return mean, self.factor * deviation
-
-    def joint(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
-        """Give latent mean ``[n]``, and covariance ``[n, n]`` times the squared factor, at points ``[n, d]``."""
-        mean, covariance = self.model.joint(units)
-        return mean, self.factor**2 * covariance
-
-    def conditioned(self, units: "np.ndarray") -> "Widened":
-        """Give the model as if the metric at points ``[q, d]`` were known to be its latent mean."""
-        return replace(self, model=self.model.conditioned(units))
-
-    def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
-        """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]``."""
-        return self.model.distances(first, second)
-
-    def held_out(self) -> Scores:
-        """Score the model itself."""
-        return self.model.held_out()
 
 
 def widened(forward: ForwardMap) -> ForwardMap:

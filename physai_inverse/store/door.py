@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import FAILURES, Observation, TrialState, as_metrics, check_name
@@ -13,6 +14,9 @@ MAX_REASON = 10_000
 MAX_COUNT = 1_000_000
 MAX_ATTEMPTS = 3
 """How often a trial is handed out where a study's settings do not say."""
+
+Wanted: TypeAlias = int | Sequence[int]
+"""How many trials at most, or the numbers of the only ones that are wanted."""
 
 
 def draft(proposal: object) -> TrialRow:
@@ -192,6 +196,20 @@ def request_key(request: object) -> str | None:
         InvalidInput: it is no name.
     """
     return None if request is None else check_name(request, "request")
+
+
+def wanted(name: str, value: object) -> tuple[int, frozenset[int] | None]:
+    """Give how many trials are wanted, and the only ones that are, where they are listed.
+
+    Raises:
+        InvalidInput: neither a number of trials, see `count`, nor different trial numbers.
+    """
+    if isinstance(value, int):
+        return count(name, value), None
+    numbers = frozenset(item for item in sequence(name, value) if isinstance(item, int))
+    if len(numbers) < len(sequence(name, value)):
+        raise InvalidInput(f"`{name}` must be a whole number or different trial numbers, not {value!r}.")
+    return len(numbers), numbers
 
 
 def sequence(name: str, values: object) -> Sequence[object]:

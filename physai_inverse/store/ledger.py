@@ -235,7 +235,7 @@ class Store:
             return take_in(writing, offer, drafts)
 
     def claim(
-        self, name: str, count: int, *, worker: str, lease_seconds: float, request: str | None = None
+        self, name: str, count: door.Wanted, *, worker: str, lease_seconds: float, request: str | None = None
     ) -> list[Trial]:
         """Lease trials that wait: first those whose lease has ended, then the queue, each in order of number.
 
@@ -243,22 +243,22 @@ class Store:
 
         Args:
             name: of the study.
-            count: how many at most; fewer, or none, where fewer wait.
+            count: how many at most; fewer, or none, where fewer wait. Or the numbers of the only ones wanted.
             worker: who will run them.
             lease_seconds: until they are given to another worker.
             request: the key that makes repeating harmless.
 
         Raises:
             InvalidInput: an argument cannot be meant.
-            NotFound: there is no such study.
+            NotFound: there is no such study, or no trial of one of the numbers.
             Conflict: the key was used for another request.
         """
-        door.count("count", count)
+        most, only = door.wanted("count", count)
         check_name(worker, "worker")
         seconds = door.duration("lease_seconds", lease_seconds)
         offer = Offer("claim", door.request_key(request), fingerprint([count, worker, lease_seconds]))
         with self._writing(name) as writing:
-            return hand_out(writing, offer, count, worker, seconds, self._clock.now(writing.connection))
+            return hand_out(writing, offer, most, worker, seconds, self._clock.now(writing.connection), only)
 
     def heartbeat(self, name: str, number: int, token: str, *, lease_seconds: float) -> float:
         """Extend a lease from now on, also one that has ended while nobody took the trial.

@@ -5,6 +5,7 @@ from physai_inverse.study.questions import turned_around
 from physai_inverse.study.results import Answer, Estimate, PredictionTable, Recommendation
 from physai_inverse.study.run import Progress, best_measured, run
 from physai_inverse.study.study import Study
+from physai_inverse.study.verification import Verification, Verified
 
 __all__ = [
     "Answer",
@@ -15,6 +16,8 @@ __all__ = [
     "Progress",
     "Recommendation",
     "Study",
+    "Verification",
+    "Verified",
     "baseline_study",
     "best_measured",
     "past_campaign",

@@ -67,22 +67,23 @@ def new_proposals(
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)
         for number, config, note in zip(
-            numbers, space.decode(units), _notes(forward, proposed, units), strict=True
+            numbers, space.decode(units), _notes(forward, fitted, objective, proposed, units), strict=True
         )
     ]
 
 
 def _notes(
-    forward: ForwardMap | None, proposed: "Sequence[Proposed]", units: "np.ndarray"
+    forward: ForwardMap | None,
+    fitted: Fitted | None,
+    objective: Objective,
+    proposed: "Sequence[Proposed]",
+    units: "np.ndarray",
 ) -> list[dict[str, Any]]:
-    """Say why: the kind of each proposal, and what the map expects of one training of it."""
+    """Say why: the kind of each proposal, and what speaks for and against it; see `Reason`."""
+    from physai_inverse.inverse import reasons
+
     notes: list[dict[str, Any]] = [{"kind": item.kind} for item in proposed]
-    if forward is None or not forward.models:
+    if forward is None or fitted is None or not forward.models:
         return notes
-    for name, prediction in forward.predict(units).items():
-        for row, note in enumerate(notes):
-            interval = [float(prediction.quantiles[level][row]) for level in (0.05, 0.5, 0.95)]
-            note.setdefault("predicted", {})[name] = interval
-    for note, success in zip(notes, forward.success_probability(units), strict=True):
-        note["success"] = float(success)
-    return notes
+    found = reasons(forward, fitted.data, objective, units)
+    return [{**note, **reason.as_plain()} for note, reason in zip(notes, found, strict=True)]

@@ -1,6 +1,7 @@
 """What a study is asked: predict, recommend, invert; each from the data and what was fitted to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from physai_inverse.errors import NotFound
 from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective
@@ -9,6 +10,9 @@ from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+
+if TYPE_CHECKING:
+    from physai_inverse.inverse import Answered
 
 COSTS = ("parameters", "seconds")
 """Metrics that are costs by their name."""
@@ -85,19 +89,40 @@ def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> An
     found = answer(fitted.map(query.metrics), fitted.data, query, num, seed=child(seed, "invert", str(query)))
     configs = fitted.data.space.decode(found.units)
     table = prediction_table(fitted, configs, noise=True)
-    bars = "".join(f" ({name} at {bar:.4g} or better)" for name, bar in found.bars.items())
-    best = float(found.probabilities.max())
-    if found.reachable:
-        verdict = f"{len(configs)} configurations; the likeliest meets {query}{bars} with probability {best:.2f}."
-    else:
-        verdict = (
-            f"None in this space is likely to meet {query}{bars}: the closest does with probability {best:.2g}."
-        )
     return Answer(
         query=str(query),
+        objective=query,
+        bars=found.bars,
         configs=tuple(configs),
         probabilities=tuple(float(value) for value in found.probabilities),
+        chances=found.chances,
         predictions=tuple(table.estimates(row) for row in range(len(configs))),
         reachable=found.reachable,
-        statement=verdict,
+        plausibility=found.plausibility,
+        statement=_verdict(query, found),
+        posterior=found.posterior,
+        tolerances=found.tolerances,
+        ridges=found.ridges,
+        shortfalls=found.shortfalls,
+    )
+
+
+def _verdict(query: Objective, found: "Answered") -> str:
+    bars = "".join(f" ({name} at {bar:.4g} or better)" for name, bar in found.bars.items())
+    if found.reachable:
+        volume = found.posterior.volume()
+        share = "less than 0.1 %" if volume < 0.001 else f"{100 * volume:.2g} %"
+        return (
+            f"{len(found.units)} configurations; the likeliest meets {query}{bars} with probability "
+            f"{float(found.probabilities.max()):.2f}. In {share} of the space one training does rather than not."
+        )
+    missed = [
+        f"{shortfall.metric} at {shortfall.predicted:.4g}, {shortfall.missing:.2g} short of {shortfall.goal}"
+        for shortfall in found.shortfalls
+        if shortfall.missing > 0
+    ]
+    closest = f"is predicted to give {' and '.join(missed)}" if missed else "would do so only by luck"
+    return (
+        f"None in this space is likely to meet {query}{bars}: the closest {closest} "
+        f"(probability {float(found.probabilities[0]):.2g})."
     )

@@ -30,6 +30,7 @@ from physai_inverse.study.proposing import modelled, new_proposals, training_see
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
+from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
 
 LEASE_SECONDS = 3600.0
@@ -445,8 +446,8 @@ class Study:
             n: how many configurations.
 
         Returns:
-            Diverse configurations with the probability that a training of each meets the query, or the
-            statement that none in this space is likely to (and the closest ones).
+            Diverse configurations with the probability that a training of each meets the query, or the statement
+            that none in this space is likely to (and the closest ones); with the distribution behind them.
 
         Raises:
             NotFound: a metric of the query was never recorded.
@@ -454,3 +455,5 @@ class Study:
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
+
+    verify = verify  # a function of the study, its answer and a trainer

@@ -148,7 +148,40 @@ def test_an_inverse_query_is_answered(cli: Cli, study: Path) -> None:
     configs = found["configs"]
     assert isinstance(configs, list)
     assert len(configs) == 3
-    assert "probability" in cli("invert", study, *arguments, "-n", 3).out
+    marginals, posterior = found["marginals"], found["posterior"]
+    assert isinstance(marginals, list)
+    assert [marginal["name"] for marginal in marginals] == ["x", "kind", "boost"]
+    assert isinstance(posterior, dict)
+    assert sum(point["weight"] for point in posterior["sample"]) == pytest.approx(1.0)
+    shown = cli("invert", study, *arguments, "-n", 3).out
+    assert "probability" in shown
+    assert "Where the parameters lie among all configurations that meet the query" in shown
+
+
+def test_an_answer_is_verified_by_trainings_of_it(cli: Cli, study: Path) -> None:
+    query = ["invert", study, "--where", "parameters <= 60", "-n", 3]
+    result = cli(*query, "--verify", 2)
+    assert result.code == 0
+    assert "The promise held: 2 of 2 trainings met parameters <= 60.0" in " ".join(result.out.split())
+    [found] = lines(cli(*query, "--verify", 1, "--json").out)
+    verification = found["verification"]
+    assert isinstance(verification, dict)
+    assert verification["met"] == 1
+    [told] = lines(cli("show", study, "--trial", 14, "--json").out)
+    assert told["origin"] == "verification"
+    refused = cli("invert", study, "--where", "parameters <= -60", "--verify", 2)
+    assert "Nothing was promised, so nothing is verified." in refused.out
+    assert cli(*query, "--verify", 0).code == 2
+
+
+def test_a_suggestion_is_explained(cli: Cli, study: Path) -> None:
+    shown = cli("suggest", study, "--explain").out
+    for words in ("Trial 14", "the best by the forward map", "expected gain", "nearest run", "fails", "diverged"):
+        assert words in shown
+    [found] = lines(cli("suggest", study, "--json").out)
+    note = found["note"]
+    assert isinstance(note, dict)
+    assert {"kind", "predicted", "expected_gain", "failing", "nearest", "intent", "exploit"} <= set(note)
 
 
 def test_a_recommendation_names_a_trial(cli: Cli, study: Path) -> None:
