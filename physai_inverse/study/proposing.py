@@ -10,6 +10,7 @@ from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.store import Proposal
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.rungs import Climbed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ def training_seed(seed: int, number: int) -> int:
 def new_proposals(
     space: Space,
     objective: Objective,
-    fitted: Fitted | None,
+    fitted: Fitted | Climbed | None,
     waiting: Sequence[Config],
     *,
     numbers: Sequence[int],

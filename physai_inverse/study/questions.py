@@ -8,6 +8,7 @@ from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.rungs import Climbed
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 
 COSTS = ("parameters", "seconds")
@@ -44,7 +45,7 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
     return Objective((Minimize(cost), limit))
 
 
-def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) -> PredictionTable:
+def prediction_table(fitted: Fitted | Climbed, configs: Sequence[Config], *, noise: bool) -> PredictionTable:
     """Predict every recorded metric; see `Study.predict`."""
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
@@ -58,7 +59,7 @@ def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) 
 
 
 def recommendation(
-    fitted: Fitted, trials: Mapping[int, Trial], objective: Objective, *, seed: int
+    fitted: Fitted | Climbed, trials: Mapping[int, Trial], objective: Objective, *, seed: int
 ) -> Recommendation:
     """Name the configuration to use in the end; see `Study.recommend`."""
     from physai_inverse.inverse import recommend
@@ -78,7 +79,7 @@ def recommendation(
     )
 
 
-def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> Answer:
+def answer_query(fitted: Fitted | Climbed, query: Objective, num: int, *, seed: int) -> Answer:
     """Answer an inverse query; see `Study.invert`."""
     from physai_inverse.inverse import answer
 

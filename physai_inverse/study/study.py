@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from physai_inverse.errors import Conflict, InvalidInput, NotFound
+from physai_inverse.errors import InvalidInput, NotFound
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.forward import AbstractSurrogate, ForwardMap
 from physai_inverse.objective import Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import (
@@ -22,14 +23,17 @@ from physai_inverse.observations import (
     diverging,
 )
 from physai_inverse.seeds import child
-from physai_inverse.space import Space, misfits
-from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
+from physai_inverse.space import Space
+from physai_inverse.store import Proposal, Stale, Store, Trial
+from physai_inverse.study.climbing import Climb
 from physai_inverse.study.entries import as_observations
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.opening import fidelity_of, open_record
 from physai_inverse.study.proposing import new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
+from physai_inverse.study.rungs import Climbed, Standing, standings
 from physai_inverse.study.workers import this_worker
 
 LEASE_SECONDS = 3600.0
@@ -41,7 +45,7 @@ them while it lives."""
 MAX_RACES = 4
 """How often a proposal is computed anew because others suggested in the meantime."""
 
-METHODS = ("model", "random")
+METHODS = ("model", "random", "asha", "lowest")
 
 
 class Study:
@@ -54,14 +58,17 @@ class Study:
         name: the study's name in the store.
         seed: makes proposals and training seeds repeatable; 0 for a new study where it is left out.
         surrogate: the recipe of the forward map; a Gaussian process for each metric where it is left out.
-        method: `"model"`, or `"random"` for an honest baseline that never looks at the results.
+        fidelity: how much a training can be given, such as `Fidelity("epochs", 1, 81)`; configurations begin at its
+            lowest and are promoted. Taken from the store where it is left out.
+        method: `"model"`, or `"random"` for an honest baseline that never looks at the results; with a fidelity also
+            `"asha"` and `"lowest"`, see `inverse.promotion`.
         grow: whether a space that differs from the stored one becomes its next version.
         lease_seconds: how long a suggestion belongs to whoever asked.
         read_only: open the store for reading alone.
 
     Raises:
         InvalidInput: an argument cannot be meant.
-        Conflict: the store holds a study of this name with another space or seed.
+        Conflict: the store holds a study of this name with another space, seed or fidelity.
         StoreDamaged, StoreUnavailable: the store cannot be used.
     """
 
@@ -74,6 +81,7 @@ class Study:
         name: str = "study",
         seed: int | None = None,
         surrogate: AbstractSurrogate | None = None,
+        fidelity: Fidelity | None = None,
         method: str = "model",
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
@@ -96,36 +104,22 @@ class Study:
         self._surrogate = surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
-        self._fits: Fitted | None = None
-        record = self._open(seed, grow=grow, read_only=read_only)
+        self._fits: Fitted | Climbed | None = None
+        record = open_record(
+            self.store,
+            name,
+            space,
+            self.objective,
+            seed=seed,
+            fidelity=fidelity,
+            grow=grow,
+            read_only=read_only,
+        )
         self.seed = record.seed
+        self.fidelity = fidelity_of(record)
+        if method in ("asha", "lowest") and self.fidelity is None:
+            raise InvalidInput(f"`method` {method!r} needs a `fidelity`, such as Fidelity('epochs', 1, 81).")
         self.space_version = len(record.spaces)
-
-    def _open(self, seed: int | None, *, grow: bool, read_only: bool) -> StudyRecord:
-        plain, goals = self.space.as_plain(), self.objective.as_plain()
-        if read_only:
-            record = self.store.study(self.name)
-        else:
-            record = self.store.create_study(self.name, space=plain, objective=goals, seed=seed or 0)
-        if seed is not None and record.seed != seed:
-            raise Conflict(
-                f"The study `{self.name}` has the seed {record.seed}, not {seed}. Open it without a seed, or "
-                "choose another name for a study with another seed."
-            )
-        stored = Space.from_plain(record.spaces[-1])
-        if stored != self.space:
-            problems = misfits(self.space, stored)
-            difference = "; ".join(problems) or "it is wider or has more parameters"
-            if problems or not grow or read_only:
-                raise Conflict(
-                    f"The space differs from the one that the study `{self.name}` was made with: {difference}. "
-                    + ("Choose another name." if problems else "Open it with grow=True (--grow) to go on with it.")
-                )
-            self.store.add_space(self.name, plain)
-            record = self.store.study(self.name)
-        if record.objective != goals and not read_only:
-            self.store.set_objective(self.name, goals)
-        return record
 
     @classmethod
     def load(cls, store: str | Path | Store, name: str | None = None, **arguments: Any) -> "Study":
@@ -156,7 +150,12 @@ class Study:
     # -- the loop -------------------------------------------------------------------------------------------
 
     def suggest(
-        self, num: int = 1, *, lease_seconds: float | None = None, worker: str | None = None
+        self,
+        num: int = 1,
+        *,
+        lease_seconds: float | None = None,
+        worker: str | None = None,
+        resume: bool | None = None,
     ) -> list[Trial]:
         """Propose trainings: first what waits (queued, or given back by a lost worker), then new ones.
 
@@ -164,9 +163,12 @@ class Study:
             num: how many, judged together.
             lease_seconds: how long they belong to the caller; see `Study`.
             worker: who asks, for the records.
+            resume: whether the training of a promoted configuration can go on from where it stopped; as the
+                fidelity says where it is left out.
 
         Returns:
-            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why).
+            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why); in a
+            study with a fidelity also `fidelity`, and `continues`: the number of the trial to go on from.
 
         Raises:
             InvalidInput: `num` is no whole number of at least 1.
@@ -182,7 +184,7 @@ class Study:
                 break
             self._refresh()
             seen = len(self._trials)
-            proposals = self._propose(range(seen, seen + missing))
+            proposals = self._propose(range(seen, seen + missing), resume)
             try:
                 trials += self.store.propose(
                     self.name,
@@ -196,8 +198,14 @@ class Study:
                 continue
         return trials
 
-    def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
-        fitted = None if self.method == "random" else self._fitted()
+    def _propose(self, numbers: Sequence[int], resume: bool | None) -> list[Proposal]:
+        fitted = self._fitted() if self.method == "model" else None
+        if self.fidelity is not None:
+            assert not isinstance(fitted, Fitted)
+            resume = self.fidelity.resume if resume is None else resume
+            return Climb(
+                self.space, self.objective, self.fidelity, self.method, fitted, self._trials, resume, self.seed
+            ).proposals(numbers)
         waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
         return new_proposals(self.space, self.objective, fitted, waiting, numbers=numbers, seed=self.seed)
 
@@ -304,18 +312,23 @@ class Study:
             raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
         return trial, None
 
-    def enqueue(self, configs: Iterable[Config]) -> list[Trial]:
+    def enqueue(self, configs: Iterable[Config], *, fidelity: float | None = None) -> list[Trial]:
         """Queue configurations of one's own; the next calls of `suggest` hand them out, each once.
 
+        Args:
+            configs: the configurations.
+            fidelity: how much each is given, in a study with a fidelity; a full training where it is left out.
+
         Raises:
-            InvalidInput: one does not fit the space; none is queued then.
+            InvalidInput: one does not fit the space, or the fidelity; none is queued then.
         """
         checked = [self.space.check(config) for config in configs]
+        level = self._level(fidelity)
         first = len(self.trials)
         return self.store.enqueue(
             self.name,
             [
-                Proposal(config, seed=training_seed(self.seed, first + place), origin="queued")
+                Proposal(config, training_seed(self.seed, first + place), origin="queued", fidelity=level)
                 for place, config in enumerate(checked)
             ],
         )
@@ -369,6 +382,17 @@ class Study:
         self._refresh()
         return [self._trials[number] for number in sorted(self._trials)]
 
+    @property
+    def standings(self) -> list[Standing]:
+        """Where each configuration stands: open, paused, finished, stopped or failed, and on which rung.
+
+        Raises:
+            InvalidInput: the study has no fidelity.
+        """
+        if self.fidelity is None:
+            raise InvalidInput("The study has no fidelity, so no configuration of it is paused; see `trials`.")
+        return standings(self.space, self.fidelity, self.trials)
+
     def trial(self, number: int) -> Trial:
         """Give one trial with its curves.
 
@@ -392,13 +416,26 @@ class Study:
         """
         return self._fitted().map(metrics)
 
-    def _fitted(self) -> Fitted:
+    def _level(self, fidelity: float | None) -> float | None:
+        if self.fidelity is not None:
+            return self.fidelity.high if fidelity is None else self.fidelity.check(fidelity)
+        if fidelity is not None:
+            raise InvalidInput("`fidelity` was given, and the study has none; make it with Fidelity(...).")
+        return None
+
+    def _fitted(self) -> Fitted | Climbed:
         """The data as it stands, with what was fitted to it so far."""
         finished = [trial for trial in self.trials if trial.state.finished]
         numbers = tuple(trial.number for trial in finished)
         if self._fits is None or self._fits.numbers != numbers:
-            observations = [trial.observation() for trial in finished]
-            self._fits = Fitted(self.space, observations, surrogate=self._surrogate, seed=child(self.seed, "fit"))
+            stream = child(self.seed, "fit")
+            if self.fidelity is not None:
+                self._fits = Climbed(
+                    self.space, self.fidelity, self.objective, finished, surrogate=self._surrogate, seed=stream
+                )
+            else:
+                observations = [trial.observation() for trial in finished]
+                self._fits = Fitted(self.space, observations, surrogate=self._surrogate, seed=stream)
         return self._fits
 
     def predict(self, configs: Sequence[Config] | Config, *, noise: bool = True) -> PredictionTable:

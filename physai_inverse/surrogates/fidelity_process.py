@@ -1,0 +1,423 @@
+"""A metric over configurations and rungs of a fidelity: each rung from the one below, in closed form.
+
+A chain over log fidelity (the recursive co-kriging of Le Gratiet): the process of the lowest rung is any surrogate's;
+from there on
+
+    z_r(x) = z_(r-1)(x) + a_r + b_r (z_(r-1)(x) - c_r) + d_r(x),      d_r ~ s_r^2 (w_r K + (1 - w_r) I)
+
+so that an offset between rungs costs nothing, b_r tells whether the lower rung ranks at all, and the structured part
+of d_r learns where curves cross as a function of the configuration. A configuration that has been trained at rung
+r - 1 enters with what it measured there, not with what a smooth process makes of it: the training goes on from there.
+
+Symbols:
+    z_r         latent value (the warp of the lowest rung) after the training of rung r
+    s, w        residual standard deviation and the share of it that is smooth in x; averaged over a grid by evidence
+    a, b        offset and change of slope, N(0, OFFSET^2) and N(0, SLOPE^2), integrated in closed form
+    K           Matern-5/2 correlation over the distances of the lowest rung's model
+    H ``[n, 2]`` rows (1, z_(r-1) - c)
+
+Half of the unstructured residual is taken for noise of the training, half for the configuration's own: one training a
+rung cannot tell them apart.
+
+Source: Kennedy & O'Hagan, "Predicting the output from a complex computer code when fast approximations are available"
+(Biometrika 87, 2000), equation 1; Le Gratiet & Garnier, "Recursive co-kriging model for design of computer
+experiments with multiple levels of fidelity" (2014), section 3; Rasmussen & Williams (2006), section 2.7.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.linalg import cho_factor, cho_solve
+
+from physai_inverse.forward import (
+    LEVELS,
+    AbstractMetricModel,
+    AbstractSurrogate,
+    AbstractWarp,
+    Column,
+    Dataset,
+    Prediction,
+    Scores,
+    normal_quantile,
+)
+from physai_inverse.surrogates.scoring import score
+
+OFFSET, SLOPE = 1.5, 0.5
+"""Prior standard deviations of a and b; latent values are standardised."""
+
+RESIDUALS = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""The grid of s; its prior is log-normal around `RESIDUAL` by a factor of `RESIDUAL_FACTOR`."""
+
+RESIDUAL, RESIDUAL_FACTOR = 0.3, 2.0
+SMOOTH = (0.0, 0.5, 0.9)
+"""The grid of w."""
+
+NEGLIGIBLE = 0.01
+"""Weight of a member of the grid below which it is left out."""
+
+MAX_STEP_ROWS = 256
+"""Rows from which a step is learned; the latest beyond."""
+
+DIGITS = 12
+NODES = 25
+"""Nodes of the quadrature behind mean and standard deviation in the metric's units."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A step with its hyper-parameters fixed.
+
+    Args:
+        weight: its share of the evidence.
+        deviation: s.
+        smooth: w.
+        factor: Cholesky factor of the covariance of the residuals, as `cho_factor` gives it.
+        weights: ``[n]`` the covariance's inverse times the residuals.
+    """
+
+    weight: float
+    deviation: float
+    smooth: float
+    factor: "tuple[np.ndarray, bool]"
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Step:
+    """From one rung to the next, learned from configurations that have been trained at the upper one.
+
+    Args:
+        units: ``[n, d]`` those configurations.
+        before: ``[n]`` their values on the lower rung, measured or expected.
+        centre: c.
+        members: of the grid, most of the evidence first.
+    """
+
+    units: np.ndarray
+    before: np.ndarray
+    centre: float
+    members: tuple[Member, ...]
+
+    @property
+    def slope(self) -> float:
+        """By how much a difference on the lower rung grows on the upper one; 1 where nothing is known."""
+        return float(sum(member.weight * (1.0 + self._coefficients(member)[1]) for member in self.members))
+
+    @property
+    def deviation(self) -> float:
+        """What the lower rung does not tell of the upper one, a standard deviation."""
+        return float(np.sqrt(sum(member.weight * member.deviation**2 for member in self.members)))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation between two trainings that were equal on the lower rung."""
+        return float(
+            np.sqrt(sum(m.weight * 0.5 * (1.0 - m.smooth) * m.deviation**2 for m in self.members))
+        )
+
+    def _coefficients(self, member: Member) -> np.ndarray:
+        """Posterior mean of (a, b)."""
+        regressors = _regressors(self.before, self.centre)
+        return np.array([OFFSET**2, SLOPE**2]) * (regressors.T @ member.weights)
+
+    def climb(
+        self, distances: np.ndarray, same: np.ndarray, mean: np.ndarray, variance: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and variance ``[m]`` of the noise-free upper rung.
+
+        Args:
+            distances: ``[m, n]`` between the points and the step's configurations.
+            same: ``[m, n]`` booleans: whether they are the same configuration.
+            mean: ``[m]`` of the lower rung.
+            variance: ``[m]`` of the lower rung; 0 where it was measured.
+        """
+        prior = np.array([OFFSET**2 if len(self.units) else 0.0, SLOPE**2])
+        here, there = _regressors(mean, self.centre), _regressors(self.before, self.centre)
+        correlation = _matern(distances)
+        first, second = np.zeros(len(mean)), np.zeros(len(mean))
+        for member in self.members:
+            scale, own = member.deviation**2, 0.5 * (1.0 - member.smooth)
+            cross = scale * (member.smooth * correlation + own * same) + (here * prior) @ there.T
+            spread = scale * (member.smooth + own) + (here**2) @ prior
+            centre = mean + cross @ member.weights
+            left = 0.0
+            if len(self.units):
+                spread = spread - np.einsum("ij,ji->i", cross, cho_solve(member.factor, cross.T))
+                solved = cho_solve(member.factor, there)
+                left = prior[1] - prior[1] ** 2 * float(there[:, 1] @ solved[:, 1])
+            slope = 1.0 + self._coefficients(member)[1]
+            spread = np.maximum(spread, 1e-10) + (slope**2 + max(left, 0.0)) * variance
+            first += member.weight * centre
+            second += member.weight * (spread + centre**2)
+        return first, np.maximum(second - first**2, 1e-10)
+
+
+def fit_step(
+    distances: np.ndarray, units: np.ndarray, before: np.ndarray, doubt: np.ndarray, after: np.ndarray
+) -> Step:
+    """Learn a step.
+
+    Args:
+        distances: ``[n, n]`` between the configurations.
+        units: ``[n, d]``; none will do: then the prior stands.
+        before: ``[n]`` values on the lower rung.
+        doubt: ``[n]`` their variances; 0 where measured.
+        after: ``[n]`` values on the upper rung.
+    """
+    centre = float(np.mean(before)) if len(before) else 0.0
+    regressors = _regressors(before, centre)
+    given = (regressors * np.array([OFFSET**2, SLOPE**2])) @ regressors.T + np.diag(doubt)
+    residual, correlation = after - before, _matern(distances)
+    found: list[Member] = []
+    logs: list[float] = []
+    for deviation in RESIDUALS:
+        for smooth in SMOOTH:
+            covariance = given + deviation**2 * (smooth * correlation + (1.0 - smooth) * np.eye(len(units)))
+            covariance[np.diag_indices_from(covariance)] += 1e-8
+            factor = cho_factor(covariance, lower=True) if len(units) else (np.zeros((0, 0)), True)
+            weights = cho_solve(factor, residual) if len(units) else np.zeros(0)
+            evidence = -0.5 * float(residual @ weights) - float(np.log(np.diagonal(factor[0])).sum())
+            evidence -= 0.5 * (np.log(deviation / RESIDUAL) / np.log(RESIDUAL_FACTOR)) ** 2
+            found.append(Member(0.0, deviation, smooth, factor, weights))
+            logs.append(evidence)
+    share = np.exp(np.array(logs) - max(logs))
+    share /= share.sum()
+    kept = [place for place in np.argsort(-share, kind="stable") if share[place] > NEGLIGIBLE]
+    total = float(share[kept].sum())
+    members = tuple(replace(found[place], weight=float(share[place]) / total) for place in kept)
+    return Step(units, before, centre, members)
+
+
+@dataclass(frozen=True)
+class RungProcess(AbstractMetricModel):
+    """A metric at the highest rung; see the module.
+
+    Args:
+        base: the model of the lowest rung that is used.
+        steps: from there to the highest rung.
+        units: ``[k, d]`` configurations that have been trained on any of these rungs.
+        measured: ``[rungs, k]`` latent values, NaN where not trained.
+        pending: ``[q, d]`` points that count as known.
+    """
+
+    base: AbstractMetricModel
+    steps: tuple[Step, ...]
+    units: np.ndarray
+    measured: np.ndarray
+    pending: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+
+    @property
+    def warp(self) -> AbstractWarp:
+        """The way to the latent scale: that of the lowest rung, for all."""
+        return self.base.warp
+
+    @property
+    def noise(self) -> float:
+        """Latent standard deviation between two trainings of one configuration."""
+        variance = self.base.noise**2
+        for step in self.steps:
+            variance = step.slope**2 * variance + step.noise**2
+        return float(np.sqrt(variance))
+
+    def latent(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and standard deviation ``[n]`` of the noise-free latent value on the highest rung."""
+        mean, variance = self._climbed(units, len(self.steps))
+        if len(self.pending):
+            known = _matern(self.base.distances(units, self.pending)) ** 2
+            variance = variance * np.prod(1.0 - 0.999 * known, axis=1)
+        return mean, np.sqrt(variance)
+
+    def conditioned(self, units: np.ndarray) -> "RungProcess":
+        """Give the model as if the metric at points ``[q, d]`` were known: each shrinks the variance around it."""
+        if not len(units):
+            return self
+        pending = np.concatenate([self.pending, units]) if len(self.pending) else units
+        return replace(self, pending=pending)
+
+    def at(self, steps: int) -> "RungProcess":
+        """Give the model of a lower rung, so many steps above the lowest that is used."""
+        return replace(self, steps=self.steps[:steps], measured=self.measured[: steps + 1])
+
+    def distances(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Give distances ``[n, m]`` in the lengthscales of the lowest rung."""
+        return self.base.distances(first, second)
+
+    def predict(self, units: np.ndarray, *, noise: bool = True) -> Prediction:
+        """Predict in the metric's own units.
+
+        As the process of one rung does: quantiles are exact, mean and standard deviation take nothing into account
+        that lies more than one range of the data beyond the data, those of the highest rung with any.
+        """
+        mean, deviation = self.latent(units)
+        spread = np.hypot(deviation, self.noise) if noise else deviation
+        nodes, weights = hermegauss(NODES)
+        rung = next((values for values in self.measured[::-1] if np.isfinite(values).any()), np.zeros(1))
+        low, high = float(np.nanmin(rung)), float(np.nanmax(rung))
+        beyond = max(high - low, 1.0)
+        latent = np.clip(mean[:, None] + spread[:, None] * nodes, low - beyond, high + beyond)
+        draws = self.warp.inverse(latent.ravel()).reshape(latent.shape)
+        largest = np.maximum(np.max(np.abs(draws), axis=1), np.finfo(float).tiny)
+        parts = draws / largest[:, None]  # squares of large floats would leave their range
+        weights = weights / weights.sum()
+        average = parts @ weights
+        variance = (parts - average[:, None]) ** 2 @ weights
+        quantiles = {level: self.warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
+        return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
+
+    def held_out(self) -> Scores:
+        """Score leave-one-out predictions of the highest rung; those of the lowest while it has no step."""
+        return self._scores
+
+    @cached_property
+    def _scores(self) -> Scores:
+        if not self.steps or not len(self.steps[-1].units):
+            return self.base.held_out()
+        step = self.steps[-1]
+        error, variance = np.zeros(len(step.units)), np.zeros(len(step.units))
+        for member in step.members:
+            precision = np.diagonal(cho_solve(member.factor, np.eye(len(step.units))))
+            error += member.weight * member.weights / precision
+            variance += member.weight / precision
+        # Rasmussen & Williams, equation 5.12: the value minus its weight over the precision is what the rest expects.
+        after = self.measured[-1][self._places(step.units)]
+        return score(self.warp, self.warp.inverse(after), after - error, np.sqrt(variance))
+
+    def correlation(self, sign: float) -> float:
+        """Give the correlation between lowest and highest rung over the better half of all configurations.
+
+        From slopes and residuals, so that it is not distorted by which configurations were promoted (the correction
+        for restricted range, Thorndike's case 2), and not flattered by hopeless ones.
+
+        Args:
+            sign: 1 where large values are good, -1 where small ones are; 0 for neither: then of all.
+        """
+        values = self.measured[0][np.isfinite(self.measured[0])]
+        if not self.steps:
+            return 1.0
+        if len(values) < 2:
+            return 0.0
+        if sign:
+            ahead = sign * values
+            better = ahead[ahead >= np.median(ahead)]
+            signal = 1.66 * float(np.std(better))  # the half of a normal has 0.603 of its standard deviation
+        else:
+            signal = float(np.std(values))
+        left = 0.0
+        for step in self.steps:
+            signal, left = signal * step.slope, step.slope**2 * left + step.deviation**2
+        return float(signal / np.sqrt(signal**2 + left)) if left else 1.0
+
+    def _climbed(self, units: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give mean and variance after some steps, on from what was measured below."""
+        mean, deviation = self.base.latent(units)
+        variance = deviation**2
+        if not self.steps:
+            return mean, variance
+        place = self._places(units)
+        for number in range(steps):
+            mean, variance = _known(self.measured[number], place, mean, variance)
+            step = self.steps[number]
+            same = (place[:, None] == self._places(step.units)) & (place[:, None] >= 0)
+            mean, variance = step.climb(self.base.distances(units, step.units), same, mean, variance)
+        return mean, variance
+
+    def _places(self, units: np.ndarray) -> np.ndarray:
+        rows = self._rows
+        return np.array([rows.get(key, -1) for key in _keys(units)], dtype=int)
+
+    @cached_property
+    def _rows(self) -> Mapping[bytes, int]:
+        return {key: row for row, key in enumerate(_keys(self.units))}
+
+
+def fit_rungs(
+    recipe: AbstractSurrogate, data: Dataset, rungs: np.ndarray, name: str, *, rungs_used: Sequence[int], seed: int
+) -> AbstractMetricModel | None:
+    """Fit one metric over rungs.
+
+    Args:
+        recipe: fits the lowest rung.
+        data: every training as a row; the last row of a configuration at a rung counts.
+        rungs: ``[n]`` the rung of each row.
+        name: of the metric.
+        rungs_used: those that the model is made of, rising, the last being the highest.
+        seed: of the fit.
+
+    Returns:
+        None where the metric has no finite value on the lowest rung that is used.
+
+    Raises:
+        FitFailed: the numbers defeat the recipe.
+    """
+    column = data.columns[name]
+    lowest = next((rung for rung in rungs_used if np.isfinite(column.values[rungs == rung]).any()), None)
+    if lowest is None:
+        return None
+    used = [rung for rung in rungs_used if rung >= lowest]
+    base = recipe.fit(_part(data, rungs == lowest, name), seed=seed, metrics=[name]).models.get(name)
+    if base is None:
+        return None
+    units, place = np.unique(np.round(data.units, DIGITS), axis=0, return_inverse=True)
+    place = place.ravel()
+    measured = np.full((len(used), len(units)), np.nan)
+    for level, rung in enumerate(used):
+        rows = np.flatnonzero((rungs == rung) & np.isfinite(column.values) & (column.censored == 0))
+        measured[level, place[rows]] = _bounded(base.warp.forward(column.values[rows]))
+    first = np.zeros(len(units), dtype=int)
+    first[place[::-1]] = np.arange(len(place))[::-1]
+    model = RungProcess(base, (), data.units[first], measured)
+    mean, deviation = base.latent(model.units)
+    variance = deviation**2
+    for level in range(1, len(used)):
+        mean, variance = _known(measured[level - 1], np.arange(len(units)), mean, variance)
+        rows = np.flatnonzero(np.isfinite(measured[level]))[-MAX_STEP_ROWS:]
+        there = model.units[rows]
+        step = fit_step(
+            base.distances(there, there), there, mean[rows], variance[rows], measured[level, rows]
+        )
+        same = np.zeros((len(units), len(rows)), dtype=bool)
+        same[rows, np.arange(len(rows))] = True
+        mean, variance = step.climb(base.distances(model.units, there), same, mean, variance)
+        model = replace(model, steps=(*model.steps, step))
+    return model
+
+
+def _part(data: Dataset, rows: np.ndarray, name: str) -> Dataset:
+    """Keep some rows and one metric; what failed is not a metric's business."""
+    column = data.columns[name]
+    kept = Column(column.values[rows], column.errors[rows], column.censored[rows])
+    numbers = tuple(number for number, keep in zip(data.numbers, rows, strict=True) if keep)
+    return Dataset(data.space, data.units[rows], {name: kept}, np.zeros(int(rows.sum()), dtype=bool), numbers)
+
+
+def _known(
+    measured: np.ndarray, place: np.ndarray, mean: np.ndarray, variance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put what was measured in the place of what was expected."""
+    found = np.where(place >= 0, measured[place], np.nan)
+    seen = np.isfinite(found)
+    return np.where(seen, found, mean), np.where(seen, 0.0, variance)
+
+
+def _bounded(latent: np.ndarray) -> np.ndarray:
+    """Bring what the lowest rung's warp sends to infinity (an accuracy of 1) one step beyond the farthest value."""
+    finite = latent[np.isfinite(latent)]
+    farthest = max(float(np.max(np.abs(finite))), 1.0) if len(finite) else 1.0
+    return np.clip(latent, -farthest - 1.0, farthest + 1.0)
+
+
+def _regressors(before: np.ndarray, centre: float) -> np.ndarray:
+    return np.stack([np.ones(len(before)), before - centre], axis=1)
+
+
+def _matern(distances: np.ndarray) -> np.ndarray:
+    """Give the Matern-5/2 correlation at scaled distances (Rasmussen & Williams, equation 4.17)."""
+    scaled = np.sqrt(5.0) * distances
+    return np.asarray((1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled))
+
+
+def _keys(units: np.ndarray) -> list[bytes]:
+    return [row.tobytes() for row in np.ascontiguousarray(np.round(units, DIGITS) + 0.0)]
