@@ -1,8 +1,9 @@
 """Several fidelities: regret of the recommendation against the total of epochs (or data) that was spent.
 
-Learning curves of 2,000 configurations a task (lcbench: accuracy after 1 to 52 epochs; rbv2_xgboost: after 5, 20 and
-100 per cent of the data; ../shared/data/yahpo_tables). A configuration takes the values of the nearest row; between
-two recorded lengths its curve is linear in their logarithm. A promoted configuration pays for the rest only.
+Learning curves of 2,000 configurations a task (lcbench: accuracy after 1 to 52 epochs; rbv2_xgboost: after 5, 20
+and 100 per cent of the data; ../shared/data/yahpo_tables). A configuration takes the values of the nearest row;
+between two recorded lengths its curve is linear in their logarithm. A promoted configuration pays for the rest
+only.
 
     ours              the study with a fidelity
     asha              asynchronous successive halving over random configurations, the same rungs
@@ -11,8 +12,8 @@ two recorded lengths its curve is linear in their logarithm. A promoted configur
     full              our ordinary loop: full trainings only
     optuna            TPE with the Hyperband pruner, where Optuna is installed
 
-Normalised regret: 0 is the best row, 1 what random search has after 10 full trainings (median). A peer recommends the
-best it measured at the longest length that it has reached; ours what `recommend` names.
+Normalised regret: 0 is the best row, 1 what random search has after 10 full trainings (median). A peer recommends
+the best it measured at the longest length that it has reached; ours what `recommend` names.
 """
 
 import argparse
@@ -195,9 +196,7 @@ def with_optuna(task: Curves, seed: int, budget: float) -> Spent:
             if trial.should_prune() or spent >= budget:
                 break
         pruned = before < task.fidelity.high
-        study.tell(
-            trial, None if pruned else value, state=optuna.trial.TrialState.PRUNED if pruned else None
-        )
+        study.tell(trial, None if pruned else value, state=optuna.trial.TrialState.PRUNED if pruned else None)
 
 
 def _active(parameter: Any, config: dict[str, Any]) -> bool:

@@ -1,8 +1,8 @@
 """How much a training is given: epochs, a share of the data, a width; configurations are compared at the highest.
 
-A fidelity is no parameter that is tuned. A configuration is tried at a low one first and promoted from rung to rung
-while it is worth it; a *rung* is one of a few levels between the lowest and the highest, each about `eta` times the
-one before. A trial without a fidelity counts as one at the highest.
+A fidelity is no parameter that is tuned. A configuration is tried at a low one first and promoted from rung to
+rung while it is worth it; a *rung* is one of a few levels between the lowest and the highest, each about `eta`
+times the one before. A trial without a fidelity counts as one at the highest.
 """
 
 import math
@@ -112,12 +112,13 @@ class Fidelity:
         Raises:
             InvalidInput: no number within the range, or no whole one where it must be.
         """
-        good = not isinstance(value, bool) and isinstance(value, int | float)
-        if not good or not self.low <= float(value) <= self.high:  # type: ignore[arg-type]  # `good` says it is one
+        number = float("nan")
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+        if not self.low <= number <= self.high:
             raise InvalidInput(
                 f"`fidelity` ({self.name}) must be a number from {self.low:g} to {self.high:g}, not {value!r}."
             )
-        number = float(value)  # type: ignore[arg-type]  # checked above
         if self.integer and not number.is_integer():
             raise InvalidInput(f"`fidelity` ({self.name}) must be a whole number, not {value!r}.")
         return number

@@ -2,16 +2,18 @@
 
 Three rules, all asynchronous: none waits for a rung to fill.
 
-    model     a place on the next rung opens for one of `eta` configurations of a rung, as in successive halving; it
-              goes to the one that a forward map of the highest rung promises most of, whatever its rank on its own
-    asha      a configuration among the best 1 / eta of its rung goes one rung up, else a new one begins (asynchronous
-              successive halving, Li et al. 2020, "A system for massively parallel hyperparameter tuning")
+    model     a place on the next rung opens for one of `eta` configurations of a rung, as in successive halving;
+              it goes to the one that a forward map of the highest rung promises most of, whatever its rank on its
+              own
+    asha      a configuration among the best 1 / eta of its rung goes one rung up, else a new one begins
+              (asynchronous successive halving, Li et al. 2020, "A system for massively parallel hyperparameter
+              tuning")
     lowest    the best tenth after the lowest rung is trained in full, else a new one begins ("one epoch, keep the
               best k", arXiv 2307.15422)
 
-Places by count keep the cost of all rungs about equal, which expected improvement per cost does not: at a fiftieth of
-the price another glance at the lowest rung always looks like the better bargain, and nothing is ever finished
-(measured: after four full trainings' worth of epochs nothing had got beyond the second of five rungs).
+Places by count keep the cost of all rungs about equal, which expected improvement per cost does not: at a
+fiftieth of the price another glance at the lowest rung always looks like the better bargain, and nothing is ever
+finished (measured: after four full trainings' worth of epochs nothing had got beyond the second of five rungs).
 """
 
 from collections.abc import Callable, Sequence
@@ -139,9 +141,7 @@ def open_rung(rungs: "Sequence[Sequence[float]]", paused: Sequence[Paused], eta:
     return None
 
 
-def worthiest(
-    paused: Sequence[Paused], rung: int, *, top: int, eta: float, cost: StepCost, seed: int
-) -> Choice:
+def worthiest(paused: Sequence[Paused], rung: int, *, top: int, eta: float, cost: StepCost, seed: int) -> Choice:
     """Choose which configuration of a rung goes on: the one of the largest gain; now and then, another.
 
     Args:
@@ -189,15 +189,13 @@ def log_gains(
         data: one row a configuration.
         objective: what is wanted.
         units: the points.
-        reached: ``[k, d]`` what was trained on the highest rung; what is to be improved on. All rows of `data` that
-            ended well while there is none.
+        reached: ``[k, d]`` what was trained on the highest rung; what is to be improved on. All rows of `data`
+            that ended well while there is none.
         pending: ``[p, d]`` what is being trained.
         seed: the stream of weights, for several wishes.
     """
     import numpy as np
 
     incumbents = reached if len(reached) else data.units[~data.failed]
-    acquisition = Acquisition(
-        forward.conditioned(pending), objective, np.concatenate([incumbents, pending]), seed
-    )
+    acquisition = Acquisition(forward.conditioned(pending), objective, np.concatenate([incumbents, pending]), seed)
     return acquisition(units)

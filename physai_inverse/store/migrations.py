@@ -26,7 +26,7 @@ SCHEMA_LOCK = 0x50485949
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables, indexes and triggers, as they are today: a new store has nothing to be brought up to date."""
+    """Make all tables, indexes and triggers, as they are today: a new store needs no later step."""
     tables.metadata.create_all(connection, checkfirst=False)
     for statement in tables.triggers(connection.dialect.name):
         connection.exec_driver_sql(

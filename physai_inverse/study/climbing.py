@@ -3,17 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from physai_inverse.fidelity import Fidelity
+from physai_inverse.forward import AbstractSurrogate
 from physai_inverse.objective import Objective
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.costs import learned_costs
+from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.proposing import new_proposals
 from physai_inverse.study.rungs import Climbed, Standing, standings
+from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +58,7 @@ class Climb:
         begun: list[Proposal] = []
         found: list[Proposal] = []
         for number in numbers:
-            waiting = [item.config for item in stand if item.state == "open"]
+            waiting: list[Config] = [item.config for item in stand if item.state == "open"]
             waiting += [stand[place].config for place in going] + [dict(item.config) for item in begun]
             choice = self._choice(stand, going, waiting, number)
             if choice.place is not None:
@@ -70,7 +73,7 @@ class Climb:
         return found
 
     def _choice(
-        self, stand: list[Standing], going: dict[int, int], waiting: list[Config], number: int
+        self, stand: list[Standing], going: dict[int, int], waiting: Sequence[Config], number: int
     ) -> "Choice":
         from physai_inverse.inverse.promotion import Choice, halving, lowest, open_rung
 
@@ -121,7 +124,7 @@ class Climb:
         return rungs, paused
 
     def _worthiest(
-        self, paused: "list[Paused]", rung: int, stand: list[Standing], waiting: list[Config], number: int
+        self, paused: "list[Paused]", rung: int, stand: list[Standing], waiting: Sequence[Config], number: int
     ) -> "Choice":
         from physai_inverse.inverse.promotion import log_gains, worthiest
 
@@ -168,3 +171,67 @@ class Climb:
 
     def _units(self, configs: Sequence[Config]) -> "np.ndarray":
         return self.space.snap(self.space.encode([self.space.complete(config) for config in configs]))
+
+
+class Climbing(Protocol):
+    """What a study is to its next proposals."""
+
+    space: Space
+    objective: Objective
+    fidelity: Fidelity | None
+    method: str
+    seed: int
+
+
+def next_proposals(
+    study: Climbing,
+    fitted: Fitted | Climbed | None,
+    trials: Mapping[int, Trial],
+    numbers: Sequence[int],
+    *,
+    resume: bool | None,
+) -> list[Proposal]:
+    """Propose one training for each trial number, in a study with a fidelity or without.
+
+    Args:
+        study: the study.
+        fitted: the data and what was fitted to it; None for methods that do without.
+        trials: every trial, by number.
+        numbers: the numbers that the trials will get.
+        resume: whether trainings go on from where they stopped; None: as the fidelity says.
+    """
+    fidelity = study.fidelity
+    if fidelity is None:
+        waiting = [trial.config for trial in trials.values() if not trial.state.finished]
+        return new_proposals(study.space, study.objective, fitted, waiting, numbers=numbers, seed=study.seed)
+    assert not isinstance(fitted, Fitted)
+    goes_on = fidelity.resume if resume is None else resume
+    climb = Climb(
+        study.space, study.objective, fidelity, study.method, fitted, trials, resume=goes_on, seed=study.seed
+    )
+    return climb.proposals(numbers)
+
+
+def fitted_to(
+    space: Space,
+    objective: Objective,
+    fidelity: Fidelity | None,
+    trials: Sequence[Trial],
+    *,
+    surrogate: AbstractSurrogate | None,
+    seed: int,
+) -> Fitted | Climbed:
+    """Give what is fitted to finished trials, when it is first asked for.
+
+    Args:
+        space: the space.
+        objective: what is wanted.
+        fidelity: of the study; None for one without.
+        trials: finished, in order of their numbers.
+        surrogate: the recipe.
+        seed: of the study.
+    """
+    stream = child(seed, "fit")
+    if fidelity is not None:
+        return Climbed(space, fidelity, objective, trials, surrogate=surrogate, seed=stream)
+    return Fitted(space, observed(trials, objective), surrogate=surrogate, seed=stream)

@@ -54,7 +54,9 @@ def learned_costs(fidelity: Fidelity, trials: Iterable[Trial], *, resume: bool) 
     import numpy as np
 
     by_number = {trial.number: trial for trial in trials}
-    ended = [trial for trial in by_number.values() if trial.state.finished and not trial.state.bad and trial.seconds]
+    ended = [
+        trial for trial in by_number.values() if trial.state.finished and not trial.state.bad and trial.seconds
+    ]
     units = np.array([_units(fidelity, trial, by_number) for trial in ended])
     if len(ended) < LEAST_ROWS or len(np.unique(units)) < 2:
         return Costs(fidelity, resume)
@@ -64,6 +66,20 @@ def learned_costs(fidelity: Fidelity, trials: Iterable[Trial], *, resume: bool) 
     if fixed <= 0 or rate <= 0:
         return Costs(fidelity, resume, 0.0 if fixed <= 0 else 1.0)
     return Costs(fidelity, resume, float(fixed / (fixed + rate * fidelity.high)))
+
+
+def full_trainings(fidelity: Fidelity | None, counted: Iterable[Trial], trials: Iterable[Trial]) -> float:
+    """Give how many full trainings some trials are worth, by their fidelity; their number without one.
+
+    Args:
+        fidelity: of the study.
+        counted: the trials.
+        trials: all of them, to find those that were continued.
+    """
+    if fidelity is None:
+        return float(len(list(counted)))
+    by_number = {trial.number: trial for trial in trials}
+    return sum(_units(fidelity, trial, by_number) for trial in counted) / fidelity.high
 
 
 def _units(fidelity: Fidelity, trial: Trial, trials: Mapping[int, Trial]) -> float:

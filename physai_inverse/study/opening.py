@@ -1,10 +1,43 @@
 """A study's record in its store: made, or found and held against what is asked for."""
 
-from physai_inverse.errors import Conflict
+from physai_inverse.errors import Conflict, InvalidInput, NotFound
 from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.space import Space, misfits
 from physai_inverse.store import Store, StudyRecord
+
+METHODS = ("model", "random", "asha", "lowest")
+
+
+def check_arguments(space: object, *, seed: object, method: str, lease_seconds: float) -> None:
+    """Check what a study is made of.
+
+    Raises:
+        InvalidInput: an argument cannot be meant.
+    """
+    if not isinstance(space, Space):
+        raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
+        raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
+    if method not in METHODS:
+        raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
+    if not lease_seconds > 0:
+        raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
+
+
+def check_method(method: str, fidelity: Fidelity | None, space: Space) -> None:
+    """Check that method, fidelity and space go together.
+
+    Raises:
+        InvalidInput: the method needs a fidelity, or the fidelity is a parameter, too.
+    """
+    if fidelity is None and method in ("asha", "lowest"):
+        raise InvalidInput(f"`method` {method!r} needs a `fidelity`, such as Fidelity('epochs', 1, 81).")
+    if fidelity is not None and fidelity.name in space.parameters:
+        raise InvalidInput(
+            f"`{fidelity.name}` is the fidelity and a parameter of the space; a fidelity is not tuned. Take it "
+            "out of the space."
+        )
 
 
 def open_record(
@@ -56,6 +89,18 @@ def open_record(
     if record.objective != goals and not read_only:
         store.set_objective(name, goals)
     return record
+
+
+def name_in(store: Store, name: str | None) -> str:
+    """Give the name of a study, which may be left out where the store holds one.
+
+    Raises:
+        NotFound: it holds none or several; names them.
+    """
+    names = store.studies()
+    if name is None and len(names) != 1:
+        raise NotFound(f"The store holds the studies {list(names)}; say which one by `name`.")
+    return names[0] if name is None else name
 
 
 def fidelity_of(record: StudyRecord) -> Fidelity | None:

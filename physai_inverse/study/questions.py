@@ -8,8 +8,8 @@ from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
-from physai_inverse.study.rungs import Climbed
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+from physai_inverse.study.rungs import Climbed
 
 COSTS = ("parameters", "seconds")
 """Metrics that are costs by their name."""
@@ -45,11 +45,13 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
     return Objective((Minimize(cost), limit))
 
 
-def prediction_table(fitted: Fitted | Climbed, configs: Sequence[Config], *, noise: bool) -> PredictionTable:
+def prediction_table(
+    fitted: Fitted | Climbed, configs: Sequence[Config], *, noise: bool, fidelity: float | None = None
+) -> PredictionTable:
     """Predict every recorded metric; see `Study.predict`."""
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
-    forward = fitted.map()
+    forward = fitted.map_at(fidelity) if isinstance(fitted, Climbed) else fitted.map()
     if not forward.models:
         raise NotFound("Nothing to predict from: no finite metric was observed yet.")
     units = space.snap(space.encode(checked))

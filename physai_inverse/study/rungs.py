@@ -5,15 +5,20 @@ ended well below the highest rung and none of its trainings is open.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from physai_inverse.fidelity import Fidelity
-from physai_inverse.forward import AbstractMetricModel, AbstractSuccessModel, AbstractSurrogate, Dataset, ForwardMap
+from physai_inverse.forward import (
+    AbstractMetricModel,
+    AbstractSuccessModel,
+    AbstractSurrogate,
+    Dataset,
+    ForwardMap,
+)
 from physai_inverse.objective import Maximize, Minimize, Objective
-from physai_inverse.observations import Config, Scalar, TrialState
-from physai_inverse.seeds import child
+from physai_inverse.observations import Scalar, TrialState
 from physai_inverse.space import Space
 from physai_inverse.store import Trial
 
@@ -33,8 +38,8 @@ class Standing:
 
     Args:
         config: the configuration.
-        state: `"open"` while a training of it is proposed or running, `"paused"`, `"finished"` on the highest rung,
-            `"stopped"` early, or `"failed"`.
+        state: `"open"` while a training of it is proposed or running, `"paused"`, `"finished"` on the highest
+            rung, `"stopped"` early, or `"failed"`.
         rung: the highest rung on which a training ended well; -1 for none.
         numbers: its trials, in order.
         by_rung: the trial that counts on each rung.
@@ -192,9 +197,7 @@ class Climbed:
         """
         from physai_inverse.surrogates.fidelity_process import RungProcess
 
-        names = [
-            name for name in (self.rows.columns if metrics is None else metrics) if name in self.rows.columns
-        ]
+        names = [name for name in (self.rows.columns if metrics is None else metrics) if name in self.rows.columns]
         models: dict[str, AbstractMetricModel] = {}
         for name in names:
             if name not in self._models:
@@ -205,6 +208,19 @@ class Climbed:
             if model is not None:
                 models[name] = model
         return ForwardMap(self._space, models, self._success)
+
+    def map_at(self, fidelity: float | None) -> ForwardMap:
+        """Give the forward map of all metrics at the rung that lies nearest to a fidelity; the highest for None.
+
+        A rung below the lowest that is used stands for that.
+        """
+        import numpy as np
+
+        if fidelity is None:
+            return self.map()
+        levels = np.array(self._fidelity.rungs)
+        away = np.abs(np.log(levels / fidelity)) if self._fidelity.log else np.abs(levels - fidelity)
+        return self.map(rung=int(np.argmin(away)))
 
     def _fit(self, metric: str, rungs: range) -> AbstractMetricModel | None:
         from physai_inverse.surrogates.fidelity_process import fit_rungs

@@ -1,27 +1,28 @@
 """A metric over configurations and rungs of a fidelity: each rung from the one below, in closed form.
 
-A chain over log fidelity (the recursive co-kriging of Le Gratiet): the process of the lowest rung is any surrogate's;
-from there on
+A chain over log fidelity (the recursive co-kriging of Le Gratiet): the process of the lowest rung is any
+surrogate's; from there on
 
     z_r(x) = z_(r-1)(x) + a_r + b_r (z_(r-1)(x) - c_r) + d_r(x),      d_r ~ s_r^2 (w_r K + (1 - w_r) I)
 
-so that an offset between rungs costs nothing, b_r tells whether the lower rung ranks at all, and the structured part
-of d_r learns where curves cross as a function of the configuration. A configuration that has been trained at rung
-r - 1 enters with what it measured there, not with what a smooth process makes of it: the training goes on from there.
+so that an offset between rungs costs nothing, b_r tells whether the lower rung ranks at all, and the structured
+part of d_r learns where curves cross as a function of the configuration. A configuration that has been trained at
+rung r - 1 enters with what it measured there, not with what a smooth process makes of it: the training goes on
+from there.
 
 Symbols:
     z_r         latent value (the warp of the lowest rung) after the training of rung r
-    s, w        residual standard deviation and the share of it that is smooth in x; averaged over a grid by evidence
+    s, w        residual standard deviation and the share of it that is smooth in x; averaged over a grid
     a, b        offset and change of slope, N(0, OFFSET^2) and N(0, SLOPE^2), integrated in closed form
     K           Matern-5/2 correlation over the distances of the lowest rung's model
     H ``[n, 2]`` rows (1, z_(r-1) - c)
 
-Half of the unstructured residual is taken for noise of the training, half for the configuration's own: one training a
-rung cannot tell them apart.
+Half of the unstructured residual is taken for noise of the training, half for the configuration's own: one
+training a rung cannot tell them apart.
 
-Source: Kennedy & O'Hagan, "Predicting the output from a complex computer code when fast approximations are available"
-(Biometrika 87, 2000), equation 1; Le Gratiet & Garnier, "Recursive co-kriging model for design of computer
-experiments with multiple levels of fidelity" (2014), section 3; Rasmussen & Williams (2006), section 2.7.
+Source: Kennedy & O'Hagan, "Predicting the output from a complex computer code when fast approximations are
+available" (Biometrika 87, 2000), equation 1; Le Gratiet & Garnier, "Recursive co-kriging model for design of
+computer experiments with multiple levels of fidelity" (2014), section 3; Rasmussen & Williams (2006), section 2.7.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import solve_triangular
 
 from physai_inverse.forward import (
     LEVELS,
@@ -55,7 +56,7 @@ RESIDUAL, RESIDUAL_FACTOR = 0.3, 2.0
 SMOOTH = (0.0, 0.5, 0.9)
 """The grid of w."""
 
-NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.04
 """Weight of a member of the grid below which it is left out."""
 
 MAX_STEP_ROWS = 256
@@ -74,14 +75,14 @@ class Member:
         weight: its share of the evidence.
         deviation: s.
         smooth: w.
-        factor: Cholesky factor of the covariance of the residuals, as `cho_factor` gives it.
-        weights: ``[n]`` the covariance's inverse times the residuals.
+        precision: ``[n, n]`` inverse covariance of the residuals.
+        weights: ``[n]`` the precision times the residuals.
     """
 
     weight: float
     deviation: float
     smooth: float
-    factor: "tuple[np.ndarray, bool]"
+    precision: np.ndarray
     weights: np.ndarray
 
 
@@ -114,14 +115,12 @@ class Step:
     @property
     def noise(self) -> float:
         """Standard deviation between two trainings that were equal on the lower rung."""
-        return float(
-            np.sqrt(sum(m.weight * 0.5 * (1.0 - m.smooth) * m.deviation**2 for m in self.members))
-        )
+        return float(np.sqrt(sum(m.weight * 0.5 * (1.0 - m.smooth) * m.deviation**2 for m in self.members)))
 
     def _coefficients(self, member: Member) -> np.ndarray:
         """Posterior mean of (a, b)."""
         regressors = _regressors(self.before, self.centre)
-        return np.array([OFFSET**2, SLOPE**2]) * (regressors.T @ member.weights)
+        return np.asarray(np.array([OFFSET**2, SLOPE**2]) * (regressors.T @ member.weights))
 
     def climb(
         self, distances: np.ndarray, same: np.ndarray, mean: np.ndarray, variance: np.ndarray
@@ -145,9 +144,8 @@ class Step:
             centre = mean + cross @ member.weights
             left = 0.0
             if len(self.units):
-                spread = spread - np.einsum("ij,ji->i", cross, cho_solve(member.factor, cross.T))
-                solved = cho_solve(member.factor, there)
-                left = prior[1] - prior[1] ** 2 * float(there[:, 1] @ solved[:, 1])
+                spread = spread - np.einsum("ij,ij->i", cross @ member.precision, cross)
+                left = prior[1] - prior[1] ** 2 * float(there[:, 1] @ member.precision @ there[:, 1])
             slope = 1.0 + self._coefficients(member)[1]
             spread = np.maximum(spread, 1e-10) + (slope**2 + max(left, 0.0)) * variance
             first += member.weight * centre
@@ -177,11 +175,13 @@ def fit_step(
         for smooth in SMOOTH:
             covariance = given + deviation**2 * (smooth * correlation + (1.0 - smooth) * np.eye(len(units)))
             covariance[np.diag_indices_from(covariance)] += 1e-8
-            factor = cho_factor(covariance, lower=True) if len(units) else (np.zeros((0, 0)), True)
-            weights = cho_solve(factor, residual) if len(units) else np.zeros(0)
-            evidence = -0.5 * float(residual @ weights) - float(np.log(np.diagonal(factor[0])).sum())
+            lower = np.linalg.cholesky(covariance)
+            half = solve_triangular(lower, np.eye(len(units)), lower=True) if len(units) else lower
+            precision = half.T @ half
+            weights = precision @ residual
+            evidence = -0.5 * float(residual @ weights) - float(np.log(np.diagonal(lower)).sum())
             evidence -= 0.5 * (np.log(deviation / RESIDUAL) / np.log(RESIDUAL_FACTOR)) ** 2
-            found.append(Member(0.0, deviation, smooth, factor, weights))
+            found.append(Member(0.0, deviation, smooth, precision, weights))
             logs.append(evidence)
     share = np.exp(np.array(logs) - max(logs))
     share /= share.sum()
@@ -278,18 +278,18 @@ class RungProcess(AbstractMetricModel):
         step = self.steps[-1]
         error, variance = np.zeros(len(step.units)), np.zeros(len(step.units))
         for member in step.members:
-            precision = np.diagonal(cho_solve(member.factor, np.eye(len(step.units))))
+            precision = np.diagonal(member.precision)
             error += member.weight * member.weights / precision
             variance += member.weight / precision
-        # Rasmussen & Williams, equation 5.12: the value minus its weight over the precision is what the rest expects.
+        # Equation 5.12: the value minus its weight over the precision is what the rest expects.
         after = self.measured[-1][self._places(step.units)]
         return score(self.warp, self.warp.inverse(after), after - error, np.sqrt(variance))
 
     def correlation(self, sign: float) -> float:
         """Give the correlation between lowest and highest rung over the better half of all configurations.
 
-        From slopes and residuals, so that it is not distorted by which configurations were promoted (the correction
-        for restricted range, Thorndike's case 2), and not flattered by hopeless ones.
+        From slopes and residuals, so that it is not distorted by which configurations were promoted (the
+        correction for restricted range, Thorndike's case 2), and not flattered by hopeless ones.
 
         Args:
             sign: 1 where large values are good, -1 where small ones are; 0 for neither: then of all.
@@ -375,9 +375,7 @@ def fit_rungs(
         mean, variance = _known(measured[level - 1], np.arange(len(units)), mean, variance)
         rows = np.flatnonzero(np.isfinite(measured[level]))[-MAX_STEP_ROWS:]
         there = model.units[rows]
-        step = fit_step(
-            base.distances(there, there), there, mean[rows], variance[rows], measured[level, rows]
-        )
+        step = fit_step(base.distances(there, there), there, mean[rows], variance[rows], measured[level, rows])
         same = np.zeros((len(units), len(rows)), dtype=bool)
         same[rows, np.arange(len(rows))] = True
         mean, variance = step.climb(base.distances(model.units, there), same, mean, variance)
@@ -403,10 +401,10 @@ def _known(
 
 
 def _bounded(latent: np.ndarray) -> np.ndarray:
-    """Bring what the lowest rung's warp sends to infinity (an accuracy of 1) one step beyond the farthest value."""
+    """Bring what the lowest rung's warp sends to infinity (an accuracy of 1) a step beyond the farthest value."""
     finite = latent[np.isfinite(latent)]
     farthest = max(float(np.max(np.abs(finite))), 1.0) if len(finite) else 1.0
-    return np.clip(latent, -farthest - 1.0, farthest + 1.0)
+    return np.asarray(np.clip(latent, -farthest - 1.0, farthest + 1.0))
 
 
 def _regressors(before: np.ndarray, centre: float) -> np.ndarray:
