@@ -37,7 +37,7 @@ from physai_inverse.study import Study
 RESULTS = Path(__file__).parent / "results" / "fidelities.json"
 EPOCHS = (1, 2, 4, 8, 12, 20, 30, 40, 52)
 SHARES = (0.05, 0.2, 1.0)
-READ_AT = (0.5, 1.0, 2.0, 4.0, 8.0)
+READ_AT = (0.5, 1.0, 2.0, 4.0)
 """Budgets at which regret is read, in full trainings."""
 
 Spent = Iterator[tuple[float, dict[str, Any] | None]]

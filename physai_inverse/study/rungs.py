@@ -160,9 +160,10 @@ class Climbed:
 
     @cached_property
     def correlations(self) -> dict[int, float]:
-        """For each rung below the highest how it correlates with it; 1 while too few were trained on both.
+        """For each rung below the highest how it correlates with it, up to the first that does well.
 
-        Rungs above the first that is good enough are not looked at.
+        Where too few were trained on both, it is taken to rise evenly from the rung below to 1, and to be 1 on the
+        lowest. Where a rung ranks the wrong way round, those above it are taken to be no better.
         """
         import numpy as np
 
@@ -179,12 +180,12 @@ class Climbed:
         for rung in range(self.top):
             low = {row.tobytes() for row in self.rows.units[finite & (self.rungs == rung)]}
             if len(low & full) < LEAST_PAIRS:
-                found[rung] = 1.0
-                break
-            model = self._fit(metric, range(rung, self.top + 1))
-            found[rung] = model.correlation(sign) if isinstance(model, RungProcess) else 1.0
+                below = found.get(rung - 1, 1.0)
+                found[rung] = below + (1.0 - below) / (self.top - rung + 1) if below > 0 else below
+            else:
+                model = self._fit(metric, range(rung, self.top + 1))
+                found[rung] = model.correlation(sign) if isinstance(model, RungProcess) else 1.0
             if found[rung] >= LEAST_CORRELATION:
-                self._models[metric] = model
                 break
         return found
 

@@ -11,7 +11,8 @@ rung r - 1 enters with what it measured there, not with what a smooth process ma
 from there.
 
 Symbols:
-    z_r         latent value (the warp of the lowest rung) after the training of rung r
+    z_r         latent value after the training of rung r: on the lowest rung by its model's warp, above it the
+                metric or its logarithm, in the same units for all rungs and shifted so that the offset is small
     s, w        residual standard deviation and the share of it that is smooth in x; averaged over a grid
     a, b        offset and change of slope, N(0, OFFSET^2) and N(0, SLOPE^2), integrated in closed form
     K           Matern-5/2 correlation over the distances of the lowest rung's model
@@ -46,8 +47,8 @@ from physai_inverse.forward import (
 )
 from physai_inverse.surrogates.scoring import score
 
-OFFSET, SLOPE = 1.5, 0.5
-"""Prior standard deviations of a and b; latent values are standardised."""
+OFFSET, SLOPE = 1.0, 0.7
+"""Prior standard deviations of a and b; a is what is left when the means of both rungs were matched."""
 
 RESIDUALS = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6)
 """The grid of s; its prior is log-normal around `RESIDUAL` by a factor of `RESIDUAL_FACTOR`."""
@@ -63,6 +64,12 @@ MAX_STEP_ROWS = 256
 """Rows from which a step is learned; the latest beyond."""
 
 DIGITS = 12
+DECADE = 10.0
+"""Ratio of largest to smallest of positive values from which their logarithms are taken above the lowest rung."""
+
+MOST_LOG = 700.0
+"""Logarithm of the largest number that is predicted, near the end of the range of floats."""
+
 NODES = 25
 """Nodes of the quadrature behind mean and standard deviation in the metric's units."""
 
@@ -94,12 +101,14 @@ class Step:
         units: ``[n, d]`` those configurations.
         before: ``[n]`` their values on the lower rung, measured or expected.
         centre: c.
+        size: how far the upper rung spreads, in latent units, at least 1: a unit of the priors.
         members: of the grid, most of the evidence first.
     """
 
     units: np.ndarray
     before: np.ndarray
     centre: float
+    size: float
     members: tuple[Member, ...]
 
     @property
@@ -120,7 +129,7 @@ class Step:
     def _coefficients(self, member: Member) -> np.ndarray:
         """Posterior mean of (a, b)."""
         regressors = _regressors(self.before, self.centre)
-        return np.asarray(np.array([OFFSET**2, SLOPE**2]) * (regressors.T @ member.weights))
+        return np.asarray(_prior(self.size) * (regressors.T @ member.weights))
 
     def climb(
         self, distances: np.ndarray, same: np.ndarray, mean: np.ndarray, variance: np.ndarray
@@ -133,7 +142,7 @@ class Step:
             mean: ``[m]`` of the lower rung.
             variance: ``[m]`` of the lower rung; 0 where it was measured.
         """
-        prior = np.array([OFFSET**2 if len(self.units) else 0.0, SLOPE**2])
+        prior = _prior(self.size) * np.array([float(len(self.units) > 0), 1.0])
         here, there = _regressors(mean, self.centre), _regressors(self.before, self.centre)
         correlation = _matern(distances)
         first, second = np.zeros(len(mean)), np.zeros(len(mean))
@@ -167,11 +176,15 @@ def fit_step(
     """
     centre = float(np.mean(before)) if len(before) else 0.0
     regressors = _regressors(before, centre)
-    given = (regressors * np.array([OFFSET**2, SLOPE**2])) @ regressors.T + np.diag(doubt)
+    size = max(1.0, 0.5 * float(np.std(after))) if len(after) else 1.0
+    given = (regressors * _prior(size)) @ regressors.T + np.diag(doubt)
     residual, correlation = after - before, _matern(distances)
     found: list[Member] = []
     logs: list[float] = []
-    for deviation in RESIDUALS:
+    size = (
+        max(1.0, 0.5 * float(np.std(after))) if len(after) else 1.0
+    )  # a rung may spread far wider than the lowest
+    for deviation in (size * residual for residual in RESIDUALS):
         for smooth in SMOOTH:
             covariance = given + deviation**2 * (smooth * correlation + (1.0 - smooth) * np.eye(len(units)))
             covariance[np.diag_indices_from(covariance)] += 1e-8
@@ -180,7 +193,7 @@ def fit_step(
             precision = half.T @ half
             weights = precision @ residual
             evidence = -0.5 * float(residual @ weights) - float(np.log(np.diagonal(lower)).sum())
-            evidence -= 0.5 * (np.log(deviation / RESIDUAL) / np.log(RESIDUAL_FACTOR)) ** 2
+            evidence -= 0.5 * (np.log(deviation / (size * RESIDUAL)) / np.log(RESIDUAL_FACTOR)) ** 2
             found.append(Member(0.0, deviation, smooth, precision, weights))
             logs.append(evidence)
     share = np.exp(np.array(logs) - max(logs))
@@ -188,7 +201,62 @@ def fit_step(
     kept = [place for place in np.argsort(-share, kind="stable") if share[place] > NEGLIGIBLE]
     total = float(share[kept].sum())
     members = tuple(replace(found[place], weight=float(share[place]) / total) for place in kept)
-    return Step(units, before, centre, members)
+    return Step(units, before, centre, size, members)
+
+
+@dataclass(frozen=True)
+class Level(AbstractWarp):
+    """The scale of a rung above the lowest: the metric or its logarithm, times a factor, shifted.
+
+    Args:
+        log: whether ratios count.
+        scale: latent units a unit of the metric (or of its logarithm).
+        shift: in latent units.
+    """
+
+    log: bool
+    scale: float
+    shift: float = 0.0
+
+    def forward(self, values: np.ndarray) -> np.ndarray:
+        """Map values ``[n]`` to the latent scale."""
+        with np.errstate(all="ignore"):
+            shaped = np.log(np.maximum(values, 0.0)) if self.log else values
+            return np.asarray(self.scale * shaped + self.shift)
+
+    def inverse(self, latent: np.ndarray) -> np.ndarray:
+        """Map latent values ``[n]`` to the metric's units."""
+        shaped = (latent - self.shift) / self.scale
+        return np.asarray(np.exp(np.minimum(shaped, MOST_LOG)) if self.log else shaped)
+
+    def log_slope(self, values: np.ndarray) -> np.ndarray:
+        """Give ``log(d latent / d value)`` at values ``[n]``."""
+        with np.errstate(all="ignore"):
+            inner = -np.log(np.maximum(values, 0.0)) if self.log else np.zeros(len(values))
+            return np.asarray(np.log(self.scale) + inner)
+
+    @classmethod
+    def like(cls, latent: np.ndarray, values: np.ndarray) -> "Level":
+        """Give the scale on which the middle half of the lowest rung is as wide as on its own latent scale.
+
+        Args:
+            latent: ``[k]`` of the lowest rung, NaN where not trained.
+            values: ``[rungs, k]`` of all rungs, NaN where not trained.
+        """
+        seen = values[np.isfinite(values)]
+        log = bool(seen.min() > 0 and seen.max() / DECADE > seen.min())
+        lowest = np.log(values[0]) if log else values[0]
+        widths = [float(np.subtract(*np.nanquantile(part, (0.75, 0.25)))) for part in (latent, lowest)]
+        if not min(widths) > 0:
+            widths = [float(np.nanstd(part)) for part in (latent, lowest)]
+        if not min(widths) > 0:  # all are equal: then the rungs above decide
+            widths = [1.0, float(np.std(np.log(seen) if log else seen)) or max(float(np.abs(seen).max()), 1e-300)]
+        return cls(log, widths[0] / widths[1])
+
+    def matched(self, values: np.ndarray, mean: np.ndarray) -> "Level":
+        """Shift the scale so that values ``[n]`` have the same mean as those ``[n]`` of the rung below."""
+        plain = replace(self, shift=0.0)
+        return replace(self, shift=float(np.mean(mean) - np.mean(plain.forward(values)))) if len(values) else self
 
 
 @dataclass(frozen=True)
@@ -200,6 +268,7 @@ class RungProcess(AbstractMetricModel):
         steps: from there to the highest rung.
         units: ``[k, d]`` configurations that have been trained on any of these rungs.
         measured: ``[rungs, k]`` latent values, NaN where not trained.
+        warps: of each rung.
         pending: ``[q, d]`` points that count as known.
     """
 
@@ -207,12 +276,13 @@ class RungProcess(AbstractMetricModel):
     steps: tuple[Step, ...]
     units: np.ndarray
     measured: np.ndarray
+    warps: tuple[AbstractWarp, ...]
     pending: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def warp(self) -> AbstractWarp:
-        """The way to the latent scale: that of the lowest rung, for all."""
-        return self.base.warp
+        """The way to the latent scale of the highest rung."""
+        return self.warps[-1]
 
     @property
     def noise(self) -> float:
@@ -239,7 +309,8 @@ class RungProcess(AbstractMetricModel):
 
     def at(self, steps: int) -> "RungProcess":
         """Give the model of a lower rung, so many steps above the lowest that is used."""
-        return replace(self, steps=self.steps[:steps], measured=self.measured[: steps + 1])
+        kept = slice(steps + 1)
+        return replace(self, steps=self.steps[:steps], measured=self.measured[kept], warps=self.warps[kept])
 
     def distances(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Give distances ``[n, m]`` in the lengthscales of the lowest rung."""
@@ -356,31 +427,40 @@ def fit_rungs(
     lowest = next((rung for rung in rungs_used if np.isfinite(column.values[rungs == rung]).any()), None)
     if lowest is None:
         return None
-    used = [rung for rung in rungs_used if rung >= lowest]
+    finite = np.isfinite(column.values) & (column.censored == 0)
+    used = [rung for rung in rungs_used if rung >= lowest and (finite & (rungs == rung)).any()]
+    used = used or [lowest]
     base = recipe.fit(_part(data, rungs == lowest, name), seed=seed, metrics=[name]).models.get(name)
     if base is None:
         return None
     units, place = np.unique(np.round(data.units, DIGITS), axis=0, return_inverse=True)
     place = place.ravel()
-    measured = np.full((len(used), len(units)), np.nan)
-    for level, rung in enumerate(used):
-        rows = np.flatnonzero((rungs == rung) & np.isfinite(column.values) & (column.censored == 0))
-        measured[level, place[rows]] = _bounded(base.warp.forward(column.values[rows]))
     first = np.zeros(len(units), dtype=int)
     first[place[::-1]] = np.arange(len(place))[::-1]
-    model = RungProcess(base, (), data.units[first], measured)
-    mean, deviation = base.latent(model.units)
+    units = data.units[first]
+    values = np.full((len(used), len(units)), np.nan)
+    for level, rung in enumerate(used):
+        rows = np.flatnonzero((rungs == rung) & finite)
+        values[level, place[rows]] = column.values[rows]
+    measured = np.full(values.shape, np.nan)
+    measured[0] = base.warp.forward(values[0])
+    unit = Level.like(measured[0], values)
+    mean, deviation = base.latent(units)
     variance = deviation**2
+    steps: list[Step] = []
+    warps: list[AbstractWarp] = [base.warp]
     for level in range(1, len(used)):
         mean, variance = _known(measured[level - 1], np.arange(len(units)), mean, variance)
-        rows = np.flatnonzero(np.isfinite(measured[level]))[-MAX_STEP_ROWS:]
-        there = model.units[rows]
+        rows = np.flatnonzero(np.isfinite(values[level]))[-MAX_STEP_ROWS:]
+        warps.append(unit.matched(values[level, rows], mean[rows]))
+        measured[level] = warps[-1].forward(values[level])
+        there = units[rows]
         step = fit_step(base.distances(there, there), there, mean[rows], variance[rows], measured[level, rows])
         same = np.zeros((len(units), len(rows)), dtype=bool)
         same[rows, np.arange(len(rows))] = True
-        mean, variance = step.climb(base.distances(model.units, there), same, mean, variance)
-        model = replace(model, steps=(*model.steps, step))
-    return model
+        mean, variance = step.climb(base.distances(units, there), same, mean, variance)
+        steps.append(step)
+    return RungProcess(base, tuple(steps), units, measured, tuple(warps))
 
 
 def _part(data: Dataset, rows: np.ndarray, name: str) -> Dataset:
@@ -400,11 +480,9 @@ def _known(
     return np.where(seen, found, mean), np.where(seen, 0.0, variance)
 
 
-def _bounded(latent: np.ndarray) -> np.ndarray:
-    """Bring what the lowest rung's warp sends to infinity (an accuracy of 1) a step beyond the farthest value."""
-    finite = latent[np.isfinite(latent)]
-    farthest = max(float(np.max(np.abs(finite))), 1.0) if len(finite) else 1.0
-    return np.asarray(np.clip(latent, -farthest - 1.0, farthest + 1.0))
+def _prior(size: float) -> np.ndarray:
+    """Give the prior variances of (a, b)."""
+    return np.asarray((size * np.array([OFFSET, SLOPE])) ** 2)
 
 
 def _regressors(before: np.ndarray, centre: float) -> np.ndarray:
