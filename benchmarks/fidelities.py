@@ -184,7 +184,7 @@ def with_optuna(task: Curves, seed: int, budget: float) -> Spent:
             elif isinstance(parameter, Integer):
                 config[name] = trial.suggest_int(name, parameter.low, parameter.high, log=parameter.log)
             else:
-                config[name] = trial.suggest_categorical(name, list(parameter.options))  # type: ignore[union-attr]
+                config[name] = trial.suggest_categorical(name, list(getattr(parameter, "options", ())))
         before = 0.0
         for number, length in enumerate(steps, start=1):
             value = task.measure(config, length)

@@ -69,6 +69,7 @@ def recommendation(
     data = fitted.data
     chosen = recommend(fitted.map(objective.metrics), data, objective, seed=child(seed, "recommend"))
     number = data.numbers[chosen.row]
+    trained = fitted.rows.numbers if isinstance(fitted, Climbed) else data.numbers
     config = data.space.complete(trials[number].config)
     return Recommendation(
         number=number,
@@ -77,7 +78,8 @@ def recommendation(
         probability=chosen.probability,
         meaning=chosen.meaning,
         measured=trials[number].metrics,
-        trainings=sum(data.space.complete(trials[other].config) == config for other in data.numbers),
+        trainings=sum(data.space.complete(trials[other].config) == config for other in trained),
+        fidelity=trials[number].fidelity,
     )
 
 

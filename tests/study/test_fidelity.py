@@ -283,3 +283,48 @@ def test_a_model_climbs_to_a_better_place_than_halving_at_the_same_cost() -> Non
 
     assert reached("model") < reached("asha")
     assert math.isfinite(reached("lowest"))
+
+
+def test_hopeless_trainings_of_a_run_are_stopped_and_censored() -> None:
+    def train(config: Mapping[str, Any], seed: int, report: Callable[..., bool]) -> Any:  # noqa: ARG001
+        value = 0.0
+        for step in range(1, 11):
+            value = config["x"] + 1.0 / step
+            if report(step, {"loss": value}):
+                break
+        return {"loss": value}
+
+    study_ = Study(space(), Minimize("loss"), method="random", seed=1)
+    run(study_, train, 25)
+    stopped = [trial for trial in study_.trials if trial.status == "stopped_early"]
+    assert stopped
+    assert stopped[0].number > 5
+    third_best = sorted(float(t.metrics["loss"]) for t in study_.trials if t.status == "done")[2]
+    for trial in stopped:
+        assert trial.reason is not None
+        assert float(trial.config["x"]) + 0.1 > third_best
+    column = study_._fitted().data.columns["loss"]
+    assert column.censored[stopped[0].number] == 1
+    assert column.values[stopped[0].number] == third_best
+
+
+def test_a_study_says_whether_to_stop_a_training_that_runs_elsewhere() -> None:
+    study_ = Study(space(), Minimize("loss"), method="random", seed=0)
+    for place in range(8):
+        [trial] = study_.suggest(1)
+        assert place >= 5 or not study_.should_stop(trial, {1: 99.0})
+        study_.observe(trial, {"loss": 0.1 * place, "loss_curve": {1: 0.1 * place + 1.0, 2: 0.1 * place}})
+    verdicts = [(trial, study_.should_stop(trial, {1: 9.0})) for trial in study_.suggest(12)]
+    assert 8 <= sum(map(bool, (verdict for _, verdict in verdicts))) < 12  # some are finished all the same
+    trial = next(trial for trial, verdict in verdicts if verdict)
+    ended = study_.observe(trial, {"loss": 9.0}, stopped_early=True, reason="hopeless")
+    assert (ended.status, ended.reason, ended.metrics["loss"]) == ("stopped_early", "hopeless", 9.0)
+    assert not study_.should_stop(verdicts[0][0], {1: 0.9})
+
+
+def test_short_trainings_are_not_stopped_in_a_study_with_a_fidelity() -> None:
+    study_ = study()
+    [trial] = study_.suggest(1)
+    verdict = study_.should_stop(trial, {1: 9.0})
+    assert not verdict
+    assert "only full trainings" in verdict.reason
