@@ -115,18 +115,26 @@ def with_study(task: Curves, seed: int, budget: float, *, method: str, fidelity:
         [trial] = study.suggest()
         length = trial.fidelity or task.fidelity.high
         done = 0.0 if trial.continues is None else study.trials[trial.continues].fidelity or 0.0
+        after = spent + (length - done) / task.fidelity.high
+        if method == "model":  # read before a training that would overdraw the budget
+            for mark in READ_AT:
+                if spent < mark - 1e-9 and after > mark + 1e-9:
+                    yield mark, _recommended(study)
         value = task.measure(trial.config, length)
         study.observe(trial, {"accuracy": value})
-        spent += (length - done) / task.fidelity.high
+        spent = after
         best.add(trial.config, length, value)
-        due = any(spent - (length - done) / task.fidelity.high < mark <= spent for mark in READ_AT)
         if method != "model":
             yield spent, best.config
-        elif due:
-            try:
-                yield spent, study.recommend().config
-            except NotFound:
-                yield spent, None
+        elif any(abs(spent - mark) < 1e-9 for mark in READ_AT):
+            yield spent, _recommended(study)
+
+
+def _recommended(study: Study) -> dict[str, Any] | None:
+    try:
+        return study.recommend().config
+    except NotFound:
+        return None
 
 
 @dataclass
@@ -219,21 +227,21 @@ TUNERS: dict[str, Callable[[Curves, int, float], Spent]] = {
 }
 
 
-def once(tuner: str, task: Curves, seed: int) -> list[float]:
-    """Give the regret at each of `READ_AT`; that of a random configuration while nothing is recommended."""
+def once(tuner: str, task: Curves, seed: int, marks: tuple[float, ...] = READ_AT) -> list[float]:
+    """Give the regret at each mark; that of a random configuration while nothing is recommended."""
     nothing = float(np.mean(task.values[:, -1].max() - task.values[:, -1]) / task.scale)
     if tuner == "lowest, planned":
-        found = [list(planned(task, seed, mark))[-1][1] for mark in READ_AT]
+        found = [list(planned(task, seed, mark))[-1][1] for mark in marks]
         return [nothing if config is None else task.regret(config) for config in found]
     regrets: list[float] = []
     latest = nothing
-    for spent, config in TUNERS[tuner](task, seed, READ_AT[-1]):
-        while len(regrets) < len(READ_AT) and spent > READ_AT[len(regrets)] + 1e-9 and tuner != "ours":
+    for spent, config in TUNERS[tuner](task, seed, marks[-1]):
+        while len(regrets) < len(marks) and spent > marks[len(regrets)] + 1e-9:
             regrets.append(latest)
         latest = nothing if config is None else task.regret(config)
-        while len(regrets) < len(READ_AT) and spent >= READ_AT[len(regrets)] - 1e-9:
+        while len(regrets) < len(marks) and spent >= marks[len(regrets)] - 1e-9:
             regrets.append(latest)
-    return regrets + [latest] * (len(READ_AT) - len(regrets))
+    return regrets + [latest] * (len(marks) - len(regrets))
 
 
 def main() -> None:
@@ -243,41 +251,42 @@ def main() -> None:
     parser.add_argument("--tables", nargs="*", default=["lcbench", "rbv2_xgboost"])
     parser.add_argument("--tasks", nargs="*", help="numbers of tasks; all by default")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--until", type=float, default=READ_AT[-1], help="the last budget, in full trainings")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     runs: list[dict[str, Any]] = []
+    marks = tuple(mark for mark in READ_AT if mark <= arguments.until)
     for table in arguments.tables:
         for task in tasks(table):
             if arguments.tasks and task.name.partition("/")[2] not in arguments.tasks:
                 continue
             for tuner in arguments.tuners:
                 began = time.process_time()
-                regrets = [once(tuner, task, seed) for seed in range(arguments.seeds)]
+                regrets = [once(tuner, task, seed, marks) for seed in range(arguments.seeds)]
                 seconds = (time.process_time() - began) / arguments.seeds
                 runs.append({"tuner": tuner, "task": task.name, "regrets": regrets, "seconds": round(seconds, 2)})
+                save(arguments.out, runs)
                 means = " ".join(f"{value:6.2f}" for value in np.mean(regrets, axis=0))
                 print(f"{task.name:20} {tuner:16} {means}   {seconds:6.1f} s", flush=True)
     for table in arguments.tables:
         print(f"\n{table}: mean normalised regret after so many full trainings' worth of {table}")
-        print(f"{'':16} " + " ".join(f"{mark:6.1f}" for mark in READ_AT))
+        print(f"{'':16} " + " ".join(f"{mark:6.1f}" for mark in marks))
         for tuner in arguments.tuners:
             own = [run["regrets"] for run in runs if run["tuner"] == tuner and run["task"].startswith(table)]
             if own:
                 means = np.mean(np.array(own), axis=(0, 1))
                 print(f"{tuner:16} " + " ".join(f"{value:6.2f}" for value in means))
-    arguments.out.parent.mkdir(exist_ok=True)
-    arguments.out.write_text(
-        json.dumps(
-            {
-                "machine": platform.processor() or platform.machine(),
-                "read at, in full trainings": READ_AT,
-                "seeds": arguments.seeds,
-                "runs": runs,
-            },
-            indent=1,
-        )
-        + "\n"
-    )
+
+
+def save(path: Path, runs: list[dict[str, Any]]) -> None:
+    """Write what is there so far, so that a benchmark that is stopped keeps its results."""
+    path.parent.mkdir(exist_ok=True)
+    found = {
+        "machine": platform.processor() or platform.machine(),
+        "regret read at, in full trainings": READ_AT,
+        "runs": runs,
+    }
+    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -145,6 +145,9 @@ class CommandModel(Model):
         "stdout", description='Where the metrics are: "stdout" (JSON lines), or a path such as {out}/metrics.json.'
     )
     environment: dict[str, str] = Field(default_factory=dict, description="Variables to add.")
+    stop_early: bool = Field(
+        False, description="Whether to end a training once the curves that it prints look hopeless."
+    )
 
 
 class FunctionModel(Model):

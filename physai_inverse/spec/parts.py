@@ -144,6 +144,7 @@ class Parts:
                     environment=plain.get("environment", {}),
                     folder=str(folder),
                     fidelity=level,
+                    stop_early=plain.get("stop_early", False),
                 )
                 made = command
                 if level is not None:

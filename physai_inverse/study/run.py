@@ -336,9 +336,7 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
     objective = study.objective
     if not objective.wishes:
         return None
-    if study.fidelity is not None:  # what was given less is not comparable
-        reached = [study.fidelity.rung(trial.fidelity) for trial in trials if trial.state is TrialState.DONE]
-        trials = [trial for trial in trials if study.fidelity.rung(trial.fidelity) == max(reached, default=-1)]
+    trials = comparable(study.fidelity, trials)
     found: tuple[Trial, float] | None = None
     best = -np.inf
     for trial in trials:
@@ -358,3 +356,18 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
             best = utility
             found = (trial, float(values[objective.wishes[0].metric][0]))
     return found
+
+
+def comparable(fidelity: "Fidelity | None", trials: list[Trial]) -> list[Trial]:
+    """Keep the trials whose results may be compared: all, or those of the highest rung that was reached.
+
+    Args:
+        fidelity: of the study.
+        trials: of the study, or some of them.
+    """
+    if fidelity is None:
+        return trials
+    reached = max(
+        (fidelity.rung(trial.fidelity) for trial in trials if trial.state is TrialState.DONE), default=-1
+    )
+    return [trial for trial in trials if fidelity.rung(trial.fidelity) == reached]

@@ -61,6 +61,7 @@ class CommandTrainer:
         environment: variables to add.
         folder: where the command runs.
         fidelity: the name of the study's fidelity.
+        stop_early: whether it is ended once the curves that it prints look hopeless.
 
     Raises:
         InvalidInput: the command or `metrics` cannot be read, or the timeout is not positive.
@@ -77,6 +78,7 @@ class CommandTrainer:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
     fidelity: str | None = None
+    stop_early: bool = False
 
     def __post_init__(self) -> None:
         timeout = self.timeout
@@ -92,6 +94,10 @@ class CommandTrainer:
         _ = self.template
         if self.metrics != STDOUT:
             text_names(self.metrics)
+            if self.stop_early:
+                raise InvalidInput(
+                    "`stop_early` reads what the command prints; leave `metrics` at `stdout` for it."
+                )
 
     @cached_property
     def template(self) -> Template:
@@ -106,7 +112,7 @@ class CommandTrainer:
             "checkpoint": "checkpoint" in names,
             "resume_from": "resume_from" in names,
             "fidelity": self.fidelity in names,
-            "report": self.metrics == STDOUT,
+            "report": self.stop_early,
         }
         return frozenset(name for name, does in takes.items() if does)
 

@@ -9,14 +9,9 @@ from physai_inverse.forward import Dataset
 from physai_inverse.observations import Observation
 from physai_inverse.space import Float, Space
 from physai_inverse.surrogates import GaussianProcess
-from physai_inverse.surrogates.fidelity_process import (
-    OFFSET,
-    SLOPE,
-    Level,
-    RungProcess,
-    fit_rungs,
-    fit_step,
-)
+from physai_inverse.surrogates.fidelity_process import RungProcess, fit_rungs
+from physai_inverse.surrogates.fidelity_scale import Level
+from physai_inverse.surrogates.fidelity_step import OFFSET, SLOPE, fit_step
 
 SPACE = Space(x=Float(0.0, 1.0), y=Float(0.0, 1.0))
 

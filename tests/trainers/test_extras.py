@@ -94,12 +94,18 @@ def test_a_command_that_prints_a_hopeless_curve_is_ended(tmp_path: Path) -> None
         "    print(json.dumps({'step': step, 'loss': 1 / step}), flush=True)\n"
         "    time.sleep(0.0 if step < 5 else 60.0)\n"
     )
-    trainer = bound(CommandTrainer(f"{sys.executable} {script}"), None)
+    assert taken(bound(CommandTrainer(f"{sys.executable} {script}"), None)) == frozenset()
+    trainer = bound(CommandTrainer(f"{sys.executable} {script}", stop_early=True), None)
     assert taken(trainer) == {"report"}
     told = train(trainer, {}, 0, Extras(report=Report(last=4)))
     assert told.stopped == "hopeless"
     assert isinstance(told.metrics["loss_curve"], Curve)
     assert told.metrics["loss_curve"].values[:4] == (1.0, 0.5, 1 / 3, 0.25)
+
+
+def test_a_command_is_not_stopped_by_what_it_writes_into_a_file() -> None:
+    with pytest.raises(InvalidInput, match="`stop_early` reads what the command prints"):
+        CommandTrainer("train {x}", metrics="{out}/metrics.json", stop_early=True)
 
 
 def test_a_function_that_is_named_is_asked_what_it_takes(tmp_path: Path) -> None:
@@ -119,6 +125,6 @@ def test_a_task_takes_its_setting_as_fidelity() -> None:
 def test_placeholders_of_a_command_are_checked_with_the_fidelity() -> None:
     command = CommandTrainer("train {x} {epochs} [--resume {resume_from}]", fidelity="epochs")
     command.check(["x"])
-    assert command.takes == {"fidelity", "resume_from", "report"}
+    assert command.takes == {"fidelity", "resume_from"}
     with pytest.raises(InvalidInput, match="does not take it"):
         bound(CommandTrainer("train {x}"), "epochs")
