@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store clean
+.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-fidelities bench-store clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (ne
 
 bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the study
 	$(BIN)/python benchmarks/latency.py
+
+bench-fidelities: $(VENV)/.bench ## several fidelities: regret against epochs, ours and peers (needs ../shared/data)
+	$(BIN)/python -m benchmarks.fidelities
 
 bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 	$(BIN)/python benchmarks/throughput.py --against optuna

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from physai_inverse.errors import PhysaiInverseError, TrialFailed
+    from physai_inverse.fidelity import Fidelity
     from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
@@ -24,6 +25,7 @@ _HOMES = {
     "Choice": "space",
     "Constant": "space",
     "Curve": "observations",
+    "Fidelity": "fidelity",
     "Float": "space",
     "Integer": "space",
     "Maximize": "objective",
@@ -47,6 +49,7 @@ __all__ = [
     "Choice",
     "Constant",
     "Curve",
+    "Fidelity",
     "Float",
     "Integer",
     "Maximize",

@@ -12,7 +12,7 @@ FLOORS: list[set[str]] = [
     {"errors", "seeds", "normal"},
     {"files", "expressions"},
     {"observations"},
-    {"space", "objective", "executors"},
+    {"space", "objective", "fidelity", "executors"},
     {"forward"},
     {"surrogates", "inverse", "understanding", "trainers", "store", "importers"},
     {"study"},

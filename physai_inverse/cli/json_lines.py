@@ -30,6 +30,7 @@ def proposal_json(trial: "Trial") -> dict[str, object]:
         "seed": trial.seed,
         "token": trial.token,
         "note": trial.note,
+        **_climbing(trial),
     }
 
 
@@ -49,7 +50,13 @@ def trial_json(trial: "Trial") -> dict[str, object]:
         "origin": trial.origin,
         "attempt": trial.attempt,
         "note": trial.note,
+        **_climbing(trial),
     }
+
+
+def _climbing(trial: "Trial") -> dict[str, object]:
+    """Give how much a training is given and what it continues, in a study with a fidelity."""
+    return {} if trial.fidelity is None else {"fidelity": trial.fidelity, "continues": trial.continues}
 
 
 def prediction_json(table: "PredictionTable", row: int, metrics: Sequence[str]) -> dict[str, object]:
@@ -72,6 +79,7 @@ def recommendation_json(found: "Recommendation") -> dict[str, object]:
         "probability": found.probability,
         "meaning": found.meaning,
         "trainings": found.trainings,
+        **({} if found.fidelity is None else {"fidelity": found.fidelity}),
         "predictions": {name: estimate.as_plain() for name, estimate in found.predictions.items()},
         "measured": {name: plain_metric(metric) for name, metric in found.measured.items()},
     }

@@ -169,6 +169,10 @@ def enqueue(
             help="NAME=VALUE of one configuration, or a file of JSON lines (- is standard input).",
         ),
     ],
+    fidelity: Annotated[
+        float | None,
+        typer.Option("--fidelity", parser=real, help="How much each is given, instead of a full training."),
+    ] = None,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:
@@ -184,7 +188,7 @@ def enqueue(
 
     checked = read_configs(configs, load(study).space)
     _, opened = open_new(study, grow=grow)
-    trials = opened.enqueue(cast("list[Config]", checked))
+    trials = opened.enqueue(cast("list[Config]", checked), fidelity=fidelity)
     if as_json:
         for trial in trials:
             print_json(proposal_json(trial))

@@ -33,6 +33,12 @@ def print_overview(console: "Console", spec: "Spec", study: "Study") -> None:
     if best is not None:
         wish = study.objective.wishes[0]
         facts["best measured"] = f"{wish.metric} {number_text(best[1])} (trial {best[0].number}; see `recommend`)"
+    if study.fidelity is not None:
+        where = Counter(item.state for item in study.standings)
+        facts["fidelity"] = (
+            f"{study.fidelity.name} {' '.join(f'{rung:g}' for rung in study.fidelity.rungs)}; configurations: "
+            + ", ".join(f"{count} {state}" for state, count in where.items())
+        )
     grid = Table.grid(padding=(0, 2))
     for name, fact in facts.items():
         grid.add_row(Text(name, style="dim"), fact)

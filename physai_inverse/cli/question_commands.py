@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, StudyFile, whole
+from physai_inverse.cli.options import AsJson, StudyFile, real, whole
 
 
 def predict(
@@ -19,6 +19,10 @@ def predict(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="Show this metric; may be given several times.")
     ] = None,
+    fidelity: Annotated[
+        float | None,
+        typer.Option("--fidelity", parser=real, help="Of a training given so much, instead of a full one."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict metrics, with 90 % intervals.
@@ -32,7 +36,7 @@ def predict(
     from physai_inverse.observations import Config
 
     spec, opened = open_existing(study)
-    table = opened.predict(cast("list[Config]", read_configs(configs, spec.space)))
+    table = opened.predict(cast("list[Config]", read_configs(configs, spec.space)), fidelity=fidelity)
     for name in metric or []:
         table.forward.model(name)
     names = metric or list(table)

@@ -89,6 +89,9 @@ def proposals_table(trials: "Sequence[Trial]") -> Table:
     table.add_column("configuration", ratio=1)
     for name in predicted:
         table.add_column(name)
+    climbing = any(trial.fidelity is not None for trial in trials)
+    if climbing:
+        table.add_column("fidelity", justify="right")
     table.add_column("kind")
     for trial in trials:
         cells = []
@@ -96,17 +99,29 @@ def proposals_table(trials: "Sequence[Trial]") -> Table:
             interval = _predicted(trial).get(name)
             low, middle, high = interval or (0.0, 0.0, 0.0)
             cells.append(f"{number_text(middle)}  [{number_text(low)}, {number_text(high)}]" if interval else "")
+        if climbing:
+            cells.append(fidelity_text(trial))
         table.add_row(
             str(trial.number), config_text(trial.config), *cells, str(trial.note.get("kind", trial.origin))
         )
     return table
 
 
-def trials_table(trials: "Iterable[Trial]", metrics: Sequence[str]) -> Table:
+def fidelity_text(trial: "Trial") -> str:
+    """Write how much a training is given, and the trial that it continues."""
+    if trial.fidelity is None:
+        return ""
+    return number_text(trial.fidelity) + ("" if trial.continues is None else f" (from #{trial.continues})")
+
+
+def trials_table(trials: "Sequence[Trial]", metrics: Sequence[str]) -> Table:
     """Show trials with some of their metrics."""
     table = new_table()
     table.add_column("#", justify="right")
     table.add_column("state")
+    climbing = any(trial.fidelity is not None for trial in trials)
+    if climbing:
+        table.add_column("fidelity", justify="right")
     for name in metrics:
         table.add_column(name, justify="right")
     table.add_column("seconds", justify="right")
@@ -119,6 +134,7 @@ def trials_table(trials: "Iterable[Trial]", metrics: Sequence[str]) -> Table:
         table.add_row(
             str(trial.number),
             state,
+            *([fidelity_text(trial)] if climbing else []),
             *(metric_text(trial.metrics.get(name)) for name in metrics),
             "" if trial.seconds is None else number_text(trial.seconds),
             note,
@@ -188,7 +204,8 @@ def recommendation_table(found: "Recommendation", metrics: Sequence[str], meanin
     """Show the recommendation."""
     shown = {name: found.predictions[name] for name in metrics if name in found.predictions}
     return estimates_table(
-        f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}",
+        f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}"
+        + (f", up to {number_text(found.fidelity)}" if found.fidelity is not None else ""),
         found.config, shown, meanings, found.measured,
     )  # fmt: skip
 

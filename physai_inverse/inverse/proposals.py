@@ -94,6 +94,7 @@ def propose(
     numbers: Sequence[int],
     seed: int,
     modelled: Collection[int] | None = None,
+    repeats: bool = True,
 ) -> list[Proposed]:
     """Propose one configuration for each trial number.
 
@@ -106,6 +107,7 @@ def propose(
             same study gives the same proposals.
         seed: the study's seed.
         modelled: numbers of the trials that a model proposed, by which a stall is noticed; None for all.
+        repeats: whether a configuration may be trained again.
 
     Returns:
         One proposal a number. None takes a failed or pending point while the space has others, and an evaluated
@@ -155,7 +157,7 @@ def propose(
         if not np.isfinite(values[0]):
             chosen.append(Proposed(_unseen(space, points[0], taken, stream), "start"))
             continue
-        again = None if elsewhere else _repeated(conditioned, objective, leading, taken, points[0])
+        again = None if elsewhere or not repeats else _repeated(conditioned, objective, leading, taken, points[0])
         if again is not None:
             chosen.append(Proposed(again, "repeat", float(acquisition(again[None])[0])))
         else:

@@ -107,6 +107,22 @@ class ObjectiveModel(Model):
     where: Texts = Field([], description="Limits that must be met.", examples=[["parameters <= 1e5"]])
 
 
+class FidelityModel(Model):
+    """How much a training can be given; configurations begin at the lowest and are promoted."""
+
+    name: str = Field(description="What the trainer calls it.", examples=["epochs"])
+    low: Number = Field(description="Of the cheapest training worth looking at, above 0.")
+    high: Number = Field(description="Of a full training.")
+    integer: bool | None = Field(
+        None, description="Whether it is a whole number; where both ends are, by default."
+    )
+    log: bool = Field(True, description="Whether rungs are spaced by a ratio, or evenly.")
+    eta: Number = Field(3.0, description="Ratio of a rung to the one before; one of so many goes on.")
+    resume: bool = Field(
+        True, description="Whether trainings that are run elsewhere go on from where the lower rung stopped."
+    )
+
+
 class TaskModel(Model):
     """A built-in training; `physai-inverse tasks` lists them."""
 
@@ -120,18 +136,22 @@ class CommandModel(Model):
     """A program that is run once a training; no shell is involved."""
 
     command: str | list[str] = Field(
-        description="The command, with {parameter}, {seed}, {config} and {out}; arguments in [square brackets] "
-        "are left out where their parameter is inactive. It runs in the folder of the study file.",
+        description="The command, with {parameter}, {seed}, {config}, {out}, {checkpoint}, {resume_from} and the "
+        "fidelity's name; arguments in [square brackets] are left out where their parameter is inactive. It "
+        "runs in the folder of the study file.",
         examples=["python train.py --lr {lr} [--momentum {momentum}] --seed {seed}"],
     )
     metrics: str = Field(
         "stdout", description='Where the metrics are: "stdout" (JSON lines), or a path such as {out}/metrics.json.'
     )
     environment: dict[str, str] = Field(default_factory=dict, description="Variables to add.")
+    stop_early: bool = Field(
+        False, description="Whether to end a training once the curves that it prints look hopeless."
+    )
 
 
 class FunctionModel(Model):
-    """A Python function `f(config)` or `f(config, seed)` that gives a mapping of metrics."""
+    """A Python function `f(config)`, `f(config, seed)` or with more arguments, that gives metrics."""
 
     function: str = Field(
         description='"package.module:name" or "file.py:name", looked for from the folder of the study file.',
@@ -161,6 +181,12 @@ class StudyModel(Model):
         list[str], Field(description="What must hold between parameters.", examples=[["width * depth <= 2048"]])
     ] = []
     objective: ObjectiveModel
+    fidelity: FidelityModel | None = Field(
+        None, description="Epochs, a share of the data, a width: try many at little, train the best in full."
+    )
+    method: Literal["model", "random", "asha", "lowest"] = Field(
+        "model", description="How configurations are chosen; asha and lowest need a fidelity."
+    )
     metrics: Annotated[dict[str, str], Field(description="Metric name to its meaning and unit, for people.")] = {}
     trainer: TrainerModel | None = Field(
         None, description="What trains; may be left out where trainings are run elsewhere and only observed."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.observations import Config, Scalar, Trainer
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
@@ -97,16 +98,43 @@ class Parts:
             return Objective.from_plain(plain)
         return None
 
+    def fidelity(self, plain: Mapping[str, Any] | None, space: Space | None, method: str) -> Fidelity | None:
+        """Build the fidelity and hold it against space and method; None where there is none, or has problems."""
+        if plain is None:
+            if method in ("asha", "lowest"):
+                text = f"{method} climbs rungs and needs a `fidelity`, such as {{name: epochs, low: 1, high: 81}}."
+                self.problems.append(self.document.line(("method",), text))
+            return None
+        whole = all(float(plain[key]).is_integer() for key in ("low", "high"))
+        given = {**plain, "integer": whole if plain["integer"] is None else plain["integer"]}
+        with self.refused_at(("fidelity",)):
+            fidelity = Fidelity(**given)
+            if space is not None and fidelity.name in space.parameters:
+                raise InvalidInput(
+                    f"`name` {fidelity.name!r} is a parameter of the space, too; take it out there."
+                )
+            return fidelity
+        return None
+
     def trainer(
-        self, plain: Mapping[str, Any], folder: Path, space: Space | None, timeout: float | None
+        self,
+        plain: Mapping[str, Any],
+        folder: Path,
+        space: Space | None,
+        timeout: float | None,
+        fidelity: Fidelity | None = None,
     ) -> Trainer | None:
         """Build the trainer and hold its placeholders or knobs against the space; None where it has problems."""
-        from physai_inverse.trainers import CommandTrainer, FunctionTrainer
+        from physai_inverse.trainers import CommandTrainer, FunctionTrainer, bound
 
+        level = None if fidelity is None else fidelity.name
         before = len(self.problems)
         made: Trainer | None = None
         if "task" in plain:
             made = self._task(plain, space)
+            if made is not None and level is not None:
+                with self.refused_at(("fidelity",)):
+                    bound(made, level)
         elif "command" in plain:
             with self.refused_at(("trainer",)):
                 command = CommandTrainer(
@@ -115,14 +143,18 @@ class Parts:
                     metrics=plain.get("metrics", "stdout"),
                     environment=plain.get("environment", {}),
                     folder=str(folder),
+                    fidelity=level,
+                    stop_early=plain.get("stop_early", False),
                 )
                 made = command
+                if level is not None:
+                    bound(command, level)
                 if space is not None:
                     conditional = [name for name, item in space.parameters.items() if item.when is not None]
                     command.check(list(space.parameters), conditional)
         else:
             target = str(plain["function"])
-            made = FunctionTrainer(target, str(folder))
+            made = FunctionTrainer(target, str(folder), level)
             if target.rpartition(":")[1:] in (("", target), (":", "")) or target.startswith(":"):
                 text = f'expected "package.module:name" or "file.py:name", got {target!r}.'
                 self.problems.append(self.document.line(("trainer", "function"), text))

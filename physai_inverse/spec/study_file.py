@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.observations import Trainer, check_name
 from physai_inverse.space import Space
@@ -37,6 +38,8 @@ class Spec:
         store: path of the database, or a URL.
         baseline: whether `run` gives random search the same number of trainings.
         confirm: fresh trainings of each pick at the end of `run`.
+        fidelity: how much a training can be given; None for full trainings alone.
+        method: how configurations are chosen.
     """
 
     path: Path
@@ -52,6 +55,8 @@ class Spec:
     store: Path | str = field(repr=False)  # a URL may hold a password
     baseline: bool
     confirm: int
+    fidelity: Fidelity | None = None
+    method: str = "model"
 
     def open_study(self, *, read_only: bool = False, grow: bool = False) -> "Study":
         """Open the study on its store.
@@ -69,6 +74,8 @@ class Spec:
             seed=self.seed,
             read_only=read_only,
             grow=grow,
+            fidelity=self.fidelity,
+            method=self.method,
         )
 
     def require_trainer(self) -> Trainer:
@@ -124,9 +131,10 @@ def read_spec(path: Path, content: bytes) -> Spec:
     folder = path.absolute().parent
     space = parts.space(plain["space"], model.constraints)
     objective = parts.objective(plain["objective"])
+    fidelity = parts.fidelity(plain["fidelity"], space, model.method)
     trainer: Trainer | None = None
     if plain["trainer"] is not None:
-        trainer = parts.trainer(plain["trainer"], folder, space, model.timeout)
+        trainer = parts.trainer(plain["trainer"], folder, space, model.timeout, fidelity)
         parts.known_metrics(plain["trainer"], objective)
     store = _store(document, parts, model.store, path)
     if parts.problems:
@@ -147,6 +155,8 @@ def read_spec(path: Path, content: bytes) -> Spec:
         store=store,
         baseline=model.baseline is not None,
         confirm=model.confirm,
+        fidelity=fidelity,
+        method=model.method,
     )
 
 
@@ -189,6 +199,7 @@ def _known() -> dict[str, tuple[str, ...]]:
     return {
         "": keys(models.StudyModel),
         "objective": keys(models.ObjectiveModel),
+        "fidelity": keys(models.FidelityModel),
         "trainer.task": keys(models.TaskModel),
         "trainer.command": keys(models.CommandModel),
         "trainer.function": keys(models.FunctionModel),

@@ -39,6 +39,8 @@ def draft(proposal: object) -> TrialRow:
         waiting=0,
         attempt=0,
         version=0,
+        fidelity=fidelity(proposal.fidelity),
+        continues=None if proposal.continues is None else count("continues", proposal.continues),
         crc=0,
     )
 
@@ -55,7 +57,7 @@ def imported(observations: object) -> tuple[list[TrialRow], list[ObservationRow]
             raise InvalidInput(f"`observations[{index}]` must be an `Observation`, not {type(given).__name__}.")
         try:
             state = str(final_state(given.state))
-            proposal = draft(Proposal(given.config, given.seed, origin="imported"))
+            proposal = draft(Proposal(given.config, given.seed, origin="imported", fidelity=given.fidelity))
             text, texts = metrics_text(as_metrics(given.metrics))
             result = ObservationRow(
                 study=0,
@@ -150,6 +152,19 @@ def cost(name: str, value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise InvalidInput(f"`{name}` must be a finite number of seconds of at least 0, not {value!r:.60}.")
     return abs(float(value))  # -0.0 is 0.0: no database keeps its sign
+
+
+def fidelity(value: object) -> float | None:
+    """Give a finite number above 0, or None.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InvalidInput(f"`fidelity` must be a finite number above 0 or None, not {value!r:.60}.")
+    return float(value)
 
 
 def final_state(state: object) -> TrialState:

@@ -81,6 +81,11 @@ class Store:
         """The file; None in memory and on a server."""
         return self._location.path
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone with this process."""
+        return self._location.sqlite and self.path is None
+
     # Studies
 
     def create_study(
@@ -215,11 +220,8 @@ class Store:
         seconds = None if lease_seconds is None else door.duration("lease_seconds", lease_seconds)
         offer = Offer("propose", door.request_key(request), fingerprint([worker, lease_seconds, *drafts]))
         with self._writing(name) as writing:
-            if seconds is None:
-                return take_in(writing, offer, drafts, seen=seen)
-            return take_in(
-                writing, offer, drafts, seen=seen, lease=(worker, seconds, self._clock.now(writing.connection))
-            )
+            lease = None if seconds is None else (worker, seconds, self._clock.now(writing.connection))
+            return take_in(writing, offer, drafts, seen=seen, lease=lease)
 
     def enqueue(self, name: str, configs: Sequence[Proposal], request: str | None = None) -> list[Trial]:
         """Make proposals trials that wait for a claim.
@@ -284,11 +286,8 @@ class Store:
         """
         dead = {check_name(worker, "worker") for worker in door.sequence("workers", workers)}
         with self._writing(name) as writing:
-            lost = [
-                trial
-                for trial, lease in rows.running_rows(writing.connection, writing.head)
-                if lease.worker in dead
-            ]
+            running = rows.running_rows(writing.connection, writing.head)
+            lost = [trial for trial, lease in running if lease.worker in dead]
             for trial in lost:
                 writing.change(trial, state="proposed", waiting=1)
             if lost:

@@ -3,7 +3,7 @@
 from physai_inverse.study.campaign import Campaign, Confirmation, baseline_study, past_campaign, run_campaign
 from physai_inverse.study.questions import turned_around
 from physai_inverse.study.results import Answer, Estimate, PredictionTable, Recommendation
-from physai_inverse.study.run import Progress, best_measured, run
+from physai_inverse.study.run import Progress, best_measured, comparable, run
 from physai_inverse.study.study import Study
 from physai_inverse.study.verification import Verification, Verified
 
@@ -20,6 +20,7 @@ __all__ = [
     "Verified",
     "baseline_study",
     "best_measured",
+    "comparable",
     "past_campaign",
     "run",
     "run_campaign",

@@ -1,11 +1,13 @@
-"""Trainings that were run elsewhere, checked at the door."""
+"""What a study is handed, checked at the door: trials, costs, fidelities, trainings that were run elsewhere."""
 
 from collections.abc import Iterable, Sequence
 
 from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.observations import Observation, TrialState, as_metrics, diverging
 from physai_inverse.space import Space
+from physai_inverse.store import Trial
 
 SHOWN = 5
 """How many rows that do not fit are named in the error."""
@@ -52,4 +54,43 @@ def _as_observation(item: object, space: Space, objective: Objective) -> Observa
         seconds=given.seconds,
         reason=bad or given.reason,
         kind="diverged" if bad else given.kind,
+        fidelity=given.fidelity,
     )
+
+
+def lease_of(trial: object) -> tuple[int, str | None]:
+    """Give number and token of a trial, or of its number alone.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if isinstance(trial, Trial):
+        return trial.number, trial.token
+    if isinstance(trial, bool) or not isinstance(trial, int):
+        raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
+    return trial, None
+
+
+def check_seconds(seconds: object) -> None:
+    """Check a cost.
+
+    Raises:
+        InvalidInput: it is neither None nor a number of at least 0.
+    """
+    if seconds is not None and (
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
+    ):
+        raise InvalidInput(f"`seconds` must be a number of at least 0, not {seconds!r}.")
+
+
+def level_of(fidelity: Fidelity | None, value: float | None) -> float | None:
+    """Give the fidelity of a training that somebody asks for: the highest where none is said.
+
+    Raises:
+        InvalidInput: it is out of range, or the study has none.
+    """
+    if fidelity is not None:
+        return fidelity.high if value is None else fidelity.check(value)
+    if value is not None:
+        raise InvalidInput("`fidelity` was given, and the study has none; make it with `Fidelity(...)`.")
+    return None

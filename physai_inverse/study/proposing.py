@@ -1,6 +1,6 @@
 """From what is known to new trials: configurations with their training seeds and the reasons for them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.forward import ForwardMap
@@ -8,8 +8,9 @@ from physai_inverse.objective import Objective
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
-from physai_inverse.store import Proposal
+from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.rungs import Climbed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,22 +23,23 @@ def training_seed(seed: int, number: int) -> int:
     return child(seed, "training", number) % 2**31
 
 
-def modelled(note: Mapping[str, Any]) -> bool:
-    """Say by a trial's note whether a model proposed it."""
+def by_model(trials: Iterable[Trial]) -> set[int]:
+    """Give the numbers of the trials that a model proposed, by their notes."""
     from physai_inverse.inverse import MODELLED
 
-    return note.get("kind") in MODELLED
+    return {trial.number for trial in trials if trial.note.get("kind") in MODELLED}
 
 
 def new_proposals(
     space: Space,
     objective: Objective,
-    fitted: Fitted | None,
+    fitted: Fitted | Climbed | None,
     waiting: Sequence[Config],
     *,
     numbers: Sequence[int],
     seed: int,
     modelled: Collection[int] | None = None,
+    repeats: bool = True,
 ) -> list[Proposal]:
     """Propose one configuration for each trial number.
 
@@ -49,6 +51,7 @@ def new_proposals(
         numbers: the numbers that the trials will get; they name the random streams.
         seed: the study's seed.
         modelled: numbers of the trials that a model proposed; None for all.
+        repeats: whether a configuration may be trained again to learn how much of its result was luck.
     """
     import numpy as np
 
@@ -62,7 +65,16 @@ def new_proposals(
     else:
         forward = fitted.map(objective.metrics)
         pending = space.snap(space.encode([space.complete(config) for config in waiting]))
-        proposed = propose(forward, fitted.data, objective, pending, numbers=numbers, seed=seed, modelled=modelled)
+        proposed = propose(
+            forward,
+            fitted.data,
+            objective,
+            pending,
+            numbers=numbers,
+            seed=seed,
+            modelled=modelled,
+            repeats=repeats,
+        )
     units = np.stack([item.unit for item in proposed])
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)
@@ -74,7 +86,7 @@ def new_proposals(
 
 def _notes(
     forward: ForwardMap | None,
-    fitted: Fitted | None,
+    fitted: Fitted | Climbed | None,
     objective: Objective,
     proposed: "Sequence[Proposed]",
     units: "np.ndarray",

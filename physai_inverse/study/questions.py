@@ -10,6 +10,7 @@ from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
+from physai_inverse.study.rungs import Climbed
 
 if TYPE_CHECKING:
     from physai_inverse.inverse import Answered
@@ -48,11 +49,13 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
     return Objective((Minimize(cost), limit))
 
 
-def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) -> PredictionTable:
+def prediction_table(
+    fitted: Fitted | Climbed, configs: Sequence[Config], *, noise: bool, fidelity: float | None = None
+) -> PredictionTable:
     """Predict every recorded metric; see `Study.predict`."""
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
-    forward = fitted.map()
+    forward = fitted.map_at(fidelity) if isinstance(fitted, Climbed) else fitted.map()
     if not forward.models:
         raise NotFound("Nothing to predict from: no finite metric was observed yet.")
     units = space.snap(space.encode(checked))
@@ -62,7 +65,7 @@ def prediction_table(fitted: Fitted, configs: Sequence[Config], *, noise: bool) 
 
 
 def recommendation(
-    fitted: Fitted, trials: Mapping[int, Trial], objective: Objective, *, seed: int
+    fitted: Fitted | Climbed, trials: Mapping[int, Trial], objective: Objective, *, seed: int
 ) -> Recommendation:
     """Name the configuration to use in the end; see `Study.recommend`."""
     from physai_inverse.inverse import recommend
@@ -70,6 +73,7 @@ def recommendation(
     data = fitted.data
     chosen = recommend(fitted.map(objective.metrics), data, objective, seed=child(seed, "recommend"))
     number = data.numbers[chosen.row]
+    trained = fitted.rows.numbers if isinstance(fitted, Climbed) else data.numbers
     config = data.space.complete(trials[number].config)
     return Recommendation(
         number=number,
@@ -78,11 +82,12 @@ def recommendation(
         probability=chosen.probability,
         meaning=chosen.meaning,
         measured=trials[number].metrics,
-        trainings=sum(data.space.complete(trials[other].config) == config for other in data.numbers),
+        trainings=sum(data.space.complete(trials[other].config) == config for other in trained),
+        fidelity=trials[number].fidelity,
     )
 
 
-def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> Answer:
+def answer_query(fitted: Fitted | Climbed, query: Objective, num: int, *, seed: int) -> Answer:
     """Answer an inverse query; see `Study.invert`."""
     from physai_inverse.inverse import answer
 

@@ -112,6 +112,7 @@ class Recommendation:
         meaning: what the probability is of, in words.
         measured: what the trial itself measured.
         trainings: how many trainings of this configuration there are.
+        fidelity: how much the trial was given, in a study with a fidelity; predictions are of a full training.
     """
 
     number: int
@@ -121,6 +122,7 @@ class Recommendation:
     meaning: str
     measured: Mapping[str, Metric]
     trainings: int
+    fidelity: float | None = None
 
 
 @dataclass(frozen=True)

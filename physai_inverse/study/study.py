@@ -6,14 +6,16 @@ state is in the store: two studies on one store are the same study, in one proce
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from physai_inverse.errors import Conflict, InvalidInput, NotFound
+from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.forward import AbstractSurrogate, ForwardMap
 from physai_inverse.objective import Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import (
     FAILURES,
     Config,
+    Curve,
     MetricsLike,
     Observation,
     Trainer,
@@ -21,17 +23,23 @@ from physai_inverse.observations import (
     as_metrics,
     diverging,
 )
-from physai_inverse.seeds import child
-from physai_inverse.space import Space, misfits
-from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
-from physai_inverse.study.entries import as_observations
+from physai_inverse.space import Space
+from physai_inverse.store import Proposal, Stale, Store, Trial
+from physai_inverse.study.climbing import fitted_to, next_proposals
+from physai_inverse.study.entries import as_observations, check_seconds, lease_of, level_of
 from physai_inverse.study.fitted import Fitted
-from physai_inverse.study.proposing import modelled, new_proposals, training_seed
+from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
+from physai_inverse.study.proposing import training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
+from physai_inverse.study.rungs import Climbed, Standing, standings
+from physai_inverse.study.stopping import judge, rule_for
 from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
+
+if TYPE_CHECKING:
+    from physai_inverse.inverse.stopping import Verdict
 
 LEASE_SECONDS = 3600.0
 """How long a suggestion belongs to whoever asked, unless `heartbeat` extends it.
@@ -41,8 +49,6 @@ them while it lives."""
 
 MAX_RACES = 4
 """How often a proposal is computed anew because others suggested in the meantime."""
-
-METHODS = ("model", "random")
 
 
 class Study:
@@ -55,14 +61,17 @@ class Study:
         name: the study's name in the store.
         seed: makes proposals and training seeds repeatable; 0 for a new study where it is left out.
         surrogate: the recipe of the forward map; a Gaussian process for each metric where it is left out.
-        method: `"model"`, or `"random"` for an honest baseline that never looks at the results.
+        fidelity: how much a training can be given, such as `Fidelity("epochs", 1, 81)`; configurations begin at
+            its lowest and are promoted. Taken from the store where it is left out.
+        method: `"model"`, or `"random"` for an honest baseline that never looks at the results; with a fidelity
+            also `"asha"` and `"lowest"`, see `inverse.promotion`.
         grow: whether a space that differs from the stored one becomes its next version.
         lease_seconds: how long a suggestion belongs to whoever asked.
         read_only: open the store for reading alone.
 
     Raises:
         InvalidInput: an argument cannot be meant.
-        Conflict: the store holds a study of this name with another space or seed.
+        Conflict: the store holds a study of this name with another space, seed or fidelity.
         StoreDamaged, StoreUnavailable: the store cannot be used.
     """
 
@@ -75,19 +84,13 @@ class Study:
         name: str = "study",
         seed: int | None = None,
         surrogate: AbstractSurrogate | None = None,
+        fidelity: Fidelity | None = None,
         method: str = "model",
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
         read_only: bool = False,
     ) -> None:
-        if not isinstance(space, Space):
-            raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
-            raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
-        if method not in METHODS:
-            raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
-        if not lease_seconds > 0:
-            raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
+        check_arguments(space, seed=seed, method=method, lease_seconds=lease_seconds)
         self.space = space
         self.objective = as_objective(objective)
         self.name = name
@@ -97,36 +100,21 @@ class Study:
         self._surrogate = surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
-        self._fits: Fitted | None = None
-        record = self._open(seed, grow=grow, read_only=read_only)
+        self._fits: Fitted | Climbed | None = None
+        record = open_record(
+            self.store,
+            name,
+            space,
+            self.objective,
+            seed=seed,
+            fidelity=fidelity,
+            grow=grow,
+            read_only=read_only,
+        )
         self.seed = record.seed
+        self.fidelity = fidelity_of(record)
+        check_method(method, self.fidelity, space)
         self.space_version = len(record.spaces)
-
-    def _open(self, seed: int | None, *, grow: bool, read_only: bool) -> StudyRecord:
-        plain, goals = self.space.as_plain(), self.objective.as_plain()
-        if read_only:
-            record = self.store.study(self.name)
-        else:
-            record = self.store.create_study(self.name, space=plain, objective=goals, seed=seed or 0)
-        if seed is not None and record.seed != seed:
-            raise Conflict(
-                f"The study `{self.name}` has the seed {record.seed}, not {seed}. Open it without a seed, or "
-                "choose another name for a study with another seed."
-            )
-        stored = Space.from_plain(record.spaces[-1])
-        if stored != self.space:
-            problems = misfits(self.space, stored)
-            difference = "; ".join(problems) or "it is wider or has more parameters"
-            if problems or not grow or read_only:
-                raise Conflict(
-                    f"The space differs from the one that the study `{self.name}` was made with: {difference}. "
-                    + ("Choose another name." if problems else "Open it with grow=True (--grow) to go on with it.")
-                )
-            self.store.add_space(self.name, plain)
-            record = self.store.study(self.name)
-        if record.objective != goals and not read_only:
-            self.store.set_objective(self.name, goals)
-        return record
 
     @classmethod
     def load(cls, store: str | Path | Store, name: str | None = None, **arguments: Any) -> "Study":
@@ -141,11 +129,7 @@ class Study:
             NotFound: no such study; names those that there are.
         """
         store = store if isinstance(store, Store) else Store(store, read_only=bool(arguments.get("read_only")))
-        names = store.studies()
-        if name is None:
-            if len(names) != 1:
-                raise NotFound(f"The store holds the studies {list(names)}; say which one by `name`.")
-            name = names[0]
+        name = name_in(store, name)
         record = store.study(name)
         space = Space.from_plain(record.spaces[-1])
         return cls(space, Objective.from_plain(record.objective), store=store, name=name, **arguments)
@@ -157,7 +141,12 @@ class Study:
     # -- the loop -------------------------------------------------------------------------------------------
 
     def suggest(
-        self, num: int = 1, *, lease_seconds: float | None = None, worker: str | None = None
+        self,
+        num: int = 1,
+        *,
+        lease_seconds: float | None = None,
+        worker: str | None = None,
+        resume: bool | None = None,
     ) -> list[Trial]:
         """Propose trainings: first what waits (queued, or given back by a lost worker), then new ones.
 
@@ -165,9 +154,12 @@ class Study:
             num: how many, judged together.
             lease_seconds: how long they belong to the caller; see `Study`.
             worker: who asks, for the records.
+            resume: whether the training of a promoted configuration can go on from where it stopped; as the
+                fidelity says where it is left out.
 
         Returns:
-            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why).
+            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why); in a
+            study with a fidelity also `fidelity`, and `continues`: the number of the trial to go on from.
 
         Raises:
             InvalidInput: `num` is no whole number of at least 1.
@@ -183,7 +175,7 @@ class Study:
                 break
             self._refresh()
             seen = len(self._trials)
-            proposals = self._propose(range(seen, seen + missing))
+            proposals = self._propose(range(seen, seen + missing), resume)
             try:
                 trials += self.store.propose(
                     self.name,
@@ -197,18 +189,9 @@ class Study:
                 continue
         return trials
 
-    def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
-        fitted = None if self.method == "random" else self._fitted()
-        waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
-        return new_proposals(
-            self.space,
-            self.objective,
-            fitted,
-            waiting,
-            numbers=numbers,
-            seed=self.seed,
-            modelled={number for number, trial in self._trials.items() if modelled(trial.note)},
-        )
+    def _propose(self, numbers: Sequence[int], resume: bool | None) -> list[Proposal]:
+        fitted = self._fitted() if self.method == "model" else None
+        return next_proposals(self, fitted, self._trials, numbers, resume=resume)
 
     def observe(
         self,
@@ -286,12 +269,8 @@ class Study:
         )
 
     def _finish(self, trial: Trial | int, metrics: dict[str, Any], **arguments: Any) -> Trial:
-        number, token = self._lease_of(trial)
-        seconds = arguments["seconds"]
-        if seconds is not None and (
-            isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0
-        ):
-            raise InvalidInput(f"`seconds` must be a number of at least 0, not {seconds!r}.")
+        number, token = lease_of(trial)
+        check_seconds(arguments["seconds"])
         return self.store.observe(self.name, number, metrics, token=token, **arguments)
 
     def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
@@ -301,33 +280,46 @@ class Study:
             LeaseLost: the trial was given to somebody else.
             Conflict: it is finished.
         """
-        number, token = self._lease_of(trial)
+        number, token = lease_of(trial)
         if token is None:
             raise InvalidInput("`heartbeat` needs the trial as `suggest` gave it, with its token.")
         return self.store.heartbeat(self.name, number, token, lease_seconds=lease_seconds or self.lease_seconds)
 
-    def _lease_of(self, trial: Trial | int) -> tuple[int, str | None]:
-        if isinstance(trial, Trial):
-            return trial.number, trial.token
-        if isinstance(trial, bool) or not isinstance(trial, int):
-            raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
-        return trial, None
-
-    def enqueue(self, configs: Iterable[Config]) -> list[Trial]:
+    def enqueue(self, configs: Iterable[Config], *, fidelity: float | None = None) -> list[Trial]:
         """Queue configurations of one's own; the next calls of `suggest` hand them out, each once.
 
+        Args:
+            configs: the configurations.
+            fidelity: how much each is given, in a study with a fidelity; a full training where it is left out.
+
         Raises:
-            InvalidInput: one does not fit the space; none is queued then.
+            InvalidInput: one does not fit the space, or the fidelity; none is queued then.
         """
         checked = [self.space.check(config) for config in configs]
+        level = level_of(self.fidelity, fidelity)
         first = len(self.trials)
         return self.store.enqueue(
             self.name,
             [
-                Proposal(config, seed=training_seed(self.seed, first + place), origin="queued")
+                Proposal(config, training_seed(self.seed, first + place), origin="queued", fidelity=level)
                 for place, config in enumerate(checked)
             ],
         )
+
+    def should_stop(self, trial: Trial | int, curve: Curve | Mapping[float, float]) -> "Verdict":
+        """Say whether a training is still worth its time, by its curve so far and the runs that have finished.
+
+        Stop it, and `observe` what it has with `stopped_early=True`. One training of ten is never stopped.
+
+        Args:
+            trial: the trial, or its number.
+            curve: of the metric that the objective wishes for; or a mapping of step to value.
+
+        Returns:
+            True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
+            curve, as `NAME_curve`.
+        """
+        return judge(rule_for(self, lease_of(trial)[0]), curve)
 
     def import_observations(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> list[int]:
         """Add trainings that were run elsewhere; all of them, or none where one does not fit.
@@ -355,18 +347,7 @@ class Study:
     ) -> Progress:
         """Train until `budget` trials have ended, counting those of earlier runs; goes on after any interruption.
 
-        Args:
-            trainer: a callable `(config)` or `(config, seed)` that gives metrics.
-            budget: how many trials the study shall have; imported observations do not count.
-            workers: trainings at a time; more than one run in processes of their own.
-            timeout: seconds after which a training is stopped and recorded as failed.
-            on_progress: called after every end and a few times a second between.
-
-        Returns:
-            Where the run stands at its end.
-
-        Raises:
-            TrialFailed: several trainings in a row failed by a bug; they are recorded, the message shows the last.
+        Arguments, result and errors are those of `study.run`.
         """
         return run(self, trainer, budget, workers=workers, timeout=timeout, on_progress=on_progress)
 
@@ -377,6 +358,17 @@ class Study:
         """Every trial in order of its number; curves are given as their last value, see `trial` for them."""
         self._refresh()
         return [self._trials[number] for number in sorted(self._trials)]
+
+    @property
+    def standings(self) -> list[Standing]:
+        """Where each configuration stands: open, paused, finished, stopped or failed, and on which rung.
+
+        Raises:
+            InvalidInput: the study has no fidelity.
+        """
+        if self.fidelity is None:
+            raise InvalidInput("The study has no fidelity, so no configuration of it is paused; see `trials`.")
+        return standings(self.space, self.fidelity, self.trials)
 
     def trial(self, number: int) -> Trial:
         """Give one trial with its curves.
@@ -401,34 +393,39 @@ class Study:
         """
         return self._fitted().map(metrics)
 
-    def _fitted(self) -> Fitted:
+    def _fitted(self) -> Fitted | Climbed:
         """The data as it stands, with what was fitted to it so far."""
         finished = [trial for trial in self.trials if trial.state.finished]
         numbers = tuple(trial.number for trial in finished)
         if self._fits is None or self._fits.numbers != numbers:
-            observations = [trial.observation() for trial in finished]
-            self._fits = Fitted(
+            self._fits = fitted_to(
                 self.space,
-                observations,
+                self.objective,
+                self.fidelity,
+                finished,
                 surrogate=self._surrogate,
-                seed=child(self.seed, "fit"),
+                seed=self.seed,
                 earlier=self._fits,
             )
         return self._fits
 
-    def predict(self, configs: Sequence[Config] | Config, *, noise: bool = True) -> PredictionTable:
+    def predict(
+        self, configs: Sequence[Config] | Config, *, noise: bool = True, fidelity: float | None = None
+    ) -> PredictionTable:
         """Predict every metric that was recorded, at any configurations.
 
         Args:
             configs: one or several.
             noise: whether of one more training (with its noise) or of the mean over many.
+            fidelity: of the training, in a study with one: its highest where it is left out, else the nearest
+            rung.
 
         Raises:
             InvalidInput: a configuration does not fit the space.
             NotFound: nothing was observed yet.
         """
         listed = [configs] if isinstance(configs, Mapping) else list(configs)
-        return prediction_table(self._fitted(), listed, noise=noise)
+        return prediction_table(self._fitted(), listed, noise=noise, fidelity=level_of(self.fidelity, fidelity))
 
     def recommend(self) -> Recommendation:
         """Name the configuration to use in the end: the best by the forward map, not the luckiest run.

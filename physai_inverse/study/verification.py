@@ -6,7 +6,7 @@ interrupted verification is finished by the next one of the same query, whatever
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError
 from physai_inverse.objective import Maximize, Minimize, Objective
@@ -27,12 +27,6 @@ COVERED = 0.95
 
 SURPRISE = 0.05
 """Probability of a count at least as far off, to either side, below which a promise counts as broken."""
-
-
-class Promising(Loop, Protocol):
-    """What a verification needs of a study."""
-
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -124,7 +118,7 @@ class Verification:
 
 
 def verify(
-    study: Promising,
+    study: Loop,
     answer: Answer,
     trainer: Trainer,
     k: int,
@@ -233,7 +227,7 @@ def surprise(successes: int, promised: Sequence[float]) -> float:
     return min(1.0, 2.0 * min(lower, upper))
 
 
-def _queued(study: Promising, answer: Answer, num: int) -> list[Trial]:
+def _queued(study: Loop, answer: Answer, num: int) -> list[Trial]:
     """Queue the likeliest configurations, each once before any a second time."""
     batch = f"{child(study.seed, ORIGIN, answer.query, len(study.trials)):x}"
     places = [place % len(answer) for place in range(num)]
@@ -242,6 +236,7 @@ def _queued(study: Promising, answer: Answer, num: int) -> list[Trial]:
             answer.configs[place],
             seed=training_seed(child(study.seed, ORIGIN, batch), count),
             origin=ORIGIN,
+            fidelity=None if study.fidelity is None else study.fidelity.rungs[-1],
             note={
                 "kind": ORIGIN,
                 "query": answer.query,
@@ -255,7 +250,7 @@ def _queued(study: Promising, answer: Answer, num: int) -> list[Trial]:
     return study.store.enqueue(study.name, proposals)
 
 
-def _unfinished(study: Promising, query: str) -> list[Trial]:
+def _unfinished(study: Loop, query: str) -> list[Trial]:
     """Give the trials of a verification of this query that has not ended; the latest where there are several."""
     own = [trial for trial in study.trials if trial.origin == ORIGIN and trial.note.get("query") == query]
     open_ = [trial.note.get("batch") for trial in own if not trial.state.finished]
@@ -274,10 +269,12 @@ class _View:
         numbers: of the trials.
     """
 
-    def __init__(self, study: Promising, numbers: frozenset[int]) -> None:
+    def __init__(self, study: Loop, numbers: frozenset[int]) -> None:
         self.name = study.name
         self.objective = study.objective
         self.store: Store = study.store
+        self.fidelity = study.fidelity
+        self.seed = study.seed
         self._study = study
         self._numbers = numbers
 
@@ -286,7 +283,13 @@ class _View:
         """The trials, as such that count towards a budget."""
         return [replace(trial, origin="queued") for trial in self._study.trials if trial.number in self._numbers]
 
-    def suggest(self, num: int = 1, *, lease_seconds: float | None = None) -> list[Trial]:
+    def suggest(
+        self,
+        num: int = 1,
+        *,
+        lease_seconds: float | None = None,
+        resume: bool | None = None,  # noqa: ARG002 - these begin anew
+    ) -> list[Trial]:
         """Hand out those that wait."""
         waiting = [trial.number for trial in self.trials if not trial.state.finished]
         claimed: list[Trial] = []
@@ -298,9 +301,17 @@ class _View:
             raise _NoneLeft("No training of this verification waits.")
         return claimed
 
-    def observe(self, trial: Trial | int, metrics: MetricsLike, *, seconds: float | None = None) -> Trial:
+    def observe(
+        self,
+        trial: Trial | int,
+        metrics: MetricsLike,
+        *,
+        seconds: float | None = None,
+        stopped_early: bool = False,
+        reason: str | None = None,
+    ) -> Trial:
         """Record what a training gave."""
-        return self._study.observe(trial, metrics, seconds=seconds)
+        return self._study.observe(trial, metrics, seconds=seconds, stopped_early=stopped_early, reason=reason)
 
     def fail(
         self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
