@@ -70,11 +70,13 @@ class Evidence:
         value: the log marginal likelihood.
         gradient: ``[g + 2]`` by the logarithms of lengthscales, scale and ratio.
         sites: of the censored rows; None where there are none.
+        weights: ``[n]`` b, minus the gradient by the values.
     """
 
     value: float
     gradient: np.ndarray
     sites: Sites | None
+    weights: np.ndarray
 
 
 def evidence(
@@ -122,7 +124,7 @@ def evidence(
     gradient[:-2] = np.bincount(rows.groups, weights=by_column, minlength=rows.num_groups)
     gradient[-1] = covariance.ratio * trace
     gradient[-2] = float(np.vdot(outer, correlation)) + gradient[-1]
-    return Evidence(value, gradient, sites)
+    return Evidence(value, gradient, sites, np.asarray(weights))
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Configurations of other spaces: what is shared keeps its place in physical units, the rest its default."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,9 +66,9 @@ def test_a_parameter_that_is_inactive_here_rests_whatever_it_was_there() -> None
         {"level": 16.0},
     ],
 )
-def test_a_value_without_a_place_here_costs_the_configuration_its_place(config: dict[str, object]) -> None:
+def test_a_value_without_a_place_here_costs_the_configuration_its_place(config: dict[str, Any]) -> None:
     space = Space(
         kind=Choice(["a", "b"]), lr=Float(1e-4, 1.0, log=True), flag=Boolean(), level=Ordinal([1.0, 2.0, 8.0])
     )
-    _, placed = aligned(space, [config, {"kind": "a"}])  # type: ignore[list-item]  # wrong on purpose
+    _, placed = aligned(space, [config, {"kind": "a"}])
     assert placed.tolist() == [False, True]

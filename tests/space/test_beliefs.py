@@ -1,11 +1,13 @@
 """Beliefs: a density that says what was believed, in the units it was believed in, and errors that help."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 from physai_inverse.errors import InvalidInput
+from physai_inverse.observations import Scalar
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
 from physai_inverse.space.beliefs import FLOOR, Belief, Beliefs, read_belief
 
@@ -27,10 +29,19 @@ def held(*listed: Belief) -> Beliefs:
     return Beliefs(space(), listed)
 
 
-def points(column: str, values: list[object]) -> np.ndarray:
-    rest = {"lr": 1e-3, "dropout": 0.1, "optimizer": "adamw", "width": 64, "batch": 32, "bias": False}
+def points(column: str, values: list[Scalar]) -> np.ndarray:
+    rest: dict[str, Scalar] = {
+        "lr": 1e-3,
+        "dropout": 0.1,
+        "optimizer": "adamw",
+        "width": 64,
+        "batch": 32,
+        "bias": False,
+    }
     configs = [{**rest, column: value} for value in values]
-    return np.asarray(space().encode([c | ({"momentum": 0.5} if c["optimizer"] == "sgd" else {}) for c in configs]))
+    return np.asarray(
+        space().encode([c | ({"momentum": 0.5} if c["optimizer"] == "sgd" else {}) for c in configs])
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,9 +133,9 @@ def test_words_that_are_no_belief_are_refused_with_an_example(text: str) -> None
         ({"about": 3, "near": 1}, "`about` must be"),
     ],
 )
-def test_arguments_that_do_not_go_together_are_refused(arguments: dict[str, object], message: str) -> None:
+def test_arguments_that_do_not_go_together_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        Belief(**arguments)  # type: ignore[arg-type]  # wrong on purpose
+        Belief(**arguments)
 
 
 @pytest.mark.parametrize(
