@@ -5,7 +5,7 @@ handful of finite results on, every proposal maximises the acquisition; within a
 those before it and on what is still running.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,8 @@ def propose(
     *,
     numbers: Sequence[int],
     seed: int,
+    wait_for: int | None = None,
+    leaning: "Callable[[np.ndarray], np.ndarray] | None" = None,
 ) -> list[Proposed]:
     """Propose one configuration for each trial number.
 
@@ -86,6 +88,9 @@ def propose(
         numbers: numbers of the trials that the proposals will become; they name the random streams, so that the
             same study gives the same proposals.
         seed: the study's seed.
+        wait_for: how many finite results the map waits for; `num_initial` where it is None.
+        leaning: points ``[n, d]`` to what is added to the logarithm of the acquisition ``[n]``, such as the
+            weighted log density of beliefs.
 
     Returns:
         One proposal a number. None repeats an evaluated, failed or pending point while the space has others.
@@ -100,7 +105,7 @@ def propose(
     for number in numbers:
         stream = child(seed, "proposals", number)
         taken = np.concatenate([known, *(item.unit[None] for item in chosen)])
-        if forward is None or len(finite) < num_initial(space):
+        if forward is None or len(finite) < (num_initial(space) if wait_for is None else wait_for):
             unit = _unseen(space, start_point(space, number, seed=seed), taken, stream)
             chosen.append(Proposed(unit, "start"))
             continue
@@ -116,7 +121,8 @@ def propose(
         def value(
             units: "np.ndarray", acquisition: Acquisition = acquisition, taken: "np.ndarray" = taken
         ) -> "np.ndarray":
-            return np.where(_seen(units, taken), -np.inf, acquisition(units))
+            gain = acquisition(units) if leaning is None else acquisition(units) + leaning(units)
+            return np.where(_seen(units, taken), -np.inf, gain)
 
         starts = _best_known(forward, objective, leading)
         effort = min(1.0, DEAR_ROWS / max(len(data), 1))
