@@ -23,9 +23,12 @@ from physai_inverse.observations import (
 )
 from physai_inverse.seeds import child
 from physai_inverse.space import Space, misfits
+from physai_inverse.space.beliefs import Belief
 from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
-from physai_inverse.study.entries import as_observations
+from physai_inverse.study.earlier import EarlierLike
+from physai_inverse.study.entries import as_observations, check_count, check_seed
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.knowledge import prior_knowledge
 from physai_inverse.study.proposing import new_proposals, training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
 from physai_inverse.study.results import Answer, PredictionTable, Recommendation
@@ -54,6 +57,9 @@ class Study:
         name: the study's name in the store.
         seed: makes proposals and training seeds repeatable; 0 for a new study where it is left out.
         surrogate: the recipe of the forward map; a Gaussian process for each metric where it is left out.
+        start: configurations of one's own, to be trained before any other.
+        beliefs: of good configurations; they count less with every result, and less where results contradict.
+        earlier: studies that share parameters: each a `Study`, a store, or a pair (store, name); read now.
         method: `"model"`, or `"random"` for an honest baseline that never looks at the results.
         grow: whether a space that differs from the stored one becomes its next version.
         lease_seconds: how long a suggestion belongs to whoever asked.
@@ -74,6 +80,9 @@ class Study:
         name: str = "study",
         seed: int | None = None,
         surrogate: AbstractSurrogate | None = None,
+        start: Sequence[Config] = (),
+        beliefs: Sequence[Belief] = (),
+        earlier: Sequence[EarlierLike] = (),
         method: str = "model",
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
@@ -81,8 +90,7 @@ class Study:
     ) -> None:
         if not isinstance(space, Space):
             raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
-            raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
+        check_seed(seed)
         if method not in METHODS:
             raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
         if not lease_seconds > 0:
@@ -93,7 +101,8 @@ class Study:
         self.method = method
         self.lease_seconds = lease_seconds
         self.store = store if isinstance(store, Store) else Store(store, read_only=read_only)
-        self._surrogate = surrogate
+        self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate)
+        self._surrogate = self.knowledge.transferred or surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
         self._fits: Fitted | None = None
@@ -171,8 +180,7 @@ class Study:
         Raises:
             InvalidInput: `num` is no whole number of at least 1.
         """
-        if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-            raise InvalidInput(f"`num` must be a whole number of at least 1, not {num!r}.")
+        check_count("num", num)
         worker = worker or this_worker()
         lease = lease_seconds or self.lease_seconds
         trials = self.store.claim(self.name, num, worker=worker, lease_seconds=lease)
@@ -199,7 +207,8 @@ class Study:
     def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
         fitted = None if self.method == "random" else self._fitted()
         waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
-        return new_proposals(self.space, self.objective, fitted, waiting, numbers=numbers, seed=self.seed)
+        known = (self.space, self.objective, fitted, waiting)
+        return new_proposals(*known, numbers=numbers, seed=self.seed, knowledge=self.knowledge)
 
     def observe(
         self,
@@ -437,6 +446,5 @@ class Study:
         Raises:
             NotFound: a metric of the query was never recorded.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
+        check_count("n", n)
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
