@@ -84,7 +84,9 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
 def proposals_table(trials: "Sequence[Trial]") -> Table:
     """Show what `suggest` gave."""
     predicted = list(dict.fromkeys(name for trial in trials for name in _predicted(trial)))
-    table = new_table(caption="predicted: median and 90 % interval of one training" if predicted else None)
+    captions = ["predicted: median and 90 % interval of one training"] if predicted else []
+    captions += dict.fromkeys(line for trial in trials for line in leaning_lines(trial.note))
+    table = new_table(caption="\n".join(captions) or None)
     table.add_column("#", justify="right")
     table.add_column("configuration", ratio=1)
     for name in predicted:
@@ -100,6 +102,17 @@ def proposals_table(trials: "Sequence[Trial]") -> Table:
             str(trial.number), config_text(trial.config), *cells, str(trial.note.get("kind", trial.origin))
         )
     return table
+
+
+def leaning_lines(note: Mapping[str, object]) -> list[str]:
+    """Say what a suggestion leaned on besides the study's own data, one line each."""
+    lines = []
+    earlier, beliefs = note.get("earlier"), note.get("beliefs")
+    for metric, weights in earlier.items() if isinstance(earlier, Mapping) else ():
+        lines += [f"earlier study {name}: weight {weight:.2f} in {metric}" for name, weight in weights.items()]
+    if isinstance(beliefs, Mapping):
+        lines.append(f"beliefs: weight {beliefs['weight']:.2f}, trust {beliefs['trust']:.2f}")
+    return lines
 
 
 def trials_table(trials: "Iterable[Trial]", metrics: Sequence[str]) -> Table:
@@ -141,6 +154,8 @@ def trial_table(trial: "Trial", meanings: Mapping[str, str]) -> Table:
     for name, item in about.items():
         if item is not None:
             table.add_row(name, number_text(item) if isinstance(item, float) else str(item), "")
+    for line in leaning_lines(trial.note):
+        table.add_row("leaned on", *line.split(": ", 1))
     return table
 
 
