@@ -34,15 +34,16 @@ EarlierLike: TypeAlias = "StudyOfStore | str | Path | tuple[str | Path, str | No
 """A study, a store that holds one study, or a store and the name of a study in it."""
 
 
-def earlier_studies(given: Iterable[EarlierLike], space: Space) -> "tuple[Earlier, ...]":
+def earlier_studies(given: Iterable[EarlierLike], space: Space, own: tuple[Store, str]) -> "tuple[Earlier, ...]":
     """Read earlier studies as they stand now.
 
     Args:
         given: the studies, or where they are kept.
         space: of this study; parameters are matched by name, see `space.alignment`.
+        own: store and name of this study.
 
     Raises:
-        InvalidInput: something that names no study, or a study that shares no parameter with this space.
+        InvalidInput: something that names no study, this study itself, or one that shares no parameter with it.
         NotFound: no such store or study.
         StoreDamaged, StoreUnavailable: a store cannot be read.
     """
@@ -54,6 +55,10 @@ def earlier_studies(given: Iterable[EarlierLike], space: Space) -> "tuple[Earlie
     for item in given:
         store, name = _opened(item)
         try:
+            if name == own[1] and (store is own[0] or (store.path is not None and store.path == own[0].path)):
+                raise InvalidInput(
+                    f"The study `{name}` cannot be its own earlier study; leave it out of `earlier`."
+                )
             record = store.study(name)
             old = Space.from_plain(record.spaces[-1])
             observations = [trial.observation() for trial in store.trials(name) if trial.state.finished]

@@ -11,6 +11,7 @@ from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.space.beliefs import Belief, Beliefs
+from physai_inverse.store import Store
 from physai_inverse.study.earlier import EarlierLike, earlier_studies
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class PriorKnowledge:
 
         The user's own come first whenever they were not trained yet; the others only while a study is young: the
         defaults where every parameter has one, the best of earlier studies, draws of the beliefs, and between them
-        points of the even sequence, by which the others are judged.
+        the two points that a study without any knowledge begins with, by which the others are judged.
 
         Args:
             data: the observations.
@@ -123,7 +124,7 @@ class PriorKnowledge:
         rest = []
         if all(parameter.default is not None for parameter in space.free):
             rest = [("start", space.snap(space.rest[None])[0])]
-        even = [("start", start_point(space, index, seed=seed)) for index in (1, 2)] if maps else []
+        even = [("start", start_point(space, index, seed=seed)) for index in (0, 1)] if maps else []
         later = best[1:] if maps and _agree(maps, data, objective) else []
         return [*rest, *best[:1], *believed, *even, *later]
 
@@ -145,6 +146,7 @@ def prior_knowledge(
     beliefs: Sequence[Belief],
     earlier: Sequence[EarlierLike],
     base: AbstractSurrogate | None,
+    own: tuple[Store, str],
 ) -> PriorKnowledge:
     """Check and read what a user knows.
 
@@ -154,13 +156,14 @@ def prior_knowledge(
         beliefs: of good configurations.
         earlier: earlier studies, or where they are kept.
         base: the recipe that earlier studies are added to; a Gaussian process for each metric where it is None.
+        own: store and name of this study, which cannot be its own earlier one.
 
     Raises:
         InvalidInput: something that does not fit the space, or names no study.
         NotFound: no such store or study.
         StoreDamaged, StoreUnavailable: a store cannot be read.
     """
-    found = earlier_studies(earlier, space)
+    found = earlier_studies(earlier, space, own)
     recipe = None
     if found:
         from physai_inverse.surrogates import GaussianProcess, Transferred

@@ -101,7 +101,7 @@ class Study:
         self.method = method
         self.lease_seconds = lease_seconds
         self.store = store if isinstance(store, Store) else Store(store, read_only=read_only)
-        self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate)
+        self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate, (self.store, name))
         self._surrogate = self.knowledge.transferred or surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0

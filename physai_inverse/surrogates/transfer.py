@@ -28,6 +28,12 @@ LEAST_ROWS = 5
 PLAIN_STEPS = 10
 """Of the climb without earlier studies, which begins where the plain model's ended."""
 
+MOST_BURDEN = 2.0
+BURDEN_ROWS = (5, 15)
+"""Nats by which earlier studies must explain this one better than it does itself, and the rows between which that
+grows from nothing: with a handful of results they are trusted in advance. Results that say nothing, as those of a
+plateau, would otherwise keep a misleading study's weight alive, and the search where it misleads."""
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -173,13 +179,20 @@ def leaning(
             for weight in (0.0, 0.8 / len(means))
         ]
         best = max(climbs, key=lambda found: found.value)
-        if climb(trusted, priors, start, max_steps=PLAIN_STEPS).value >= best.value:
+        alone = climb(trusted, priors, start, max_steps=PLAIN_STEPS).value
+        if alone + burden(len(rows)) >= best.value:
             return replace(plain, trend=Trend(names, tuple(means), (0.0,) * len(means)))
         trend = Trend(names, tuple(means), tuple(best.weights.tolist()))
         residual = replace(trusted, values=trusted.values - best.weights @ expected)
         fitted = widened(Fitted(best.covariance, best.value, best.sites), len(rows))
         posterior = Posterior.given(residual, fitted.covariance, fitted.sites)
     return replace(plain, posterior=posterior, trend=trend)
+
+
+def burden(num_rows: int) -> float:
+    """Say by how many nats earlier studies must explain this many rows better; see `MOST_BURDEN`."""
+    first, last = BURDEN_ROWS
+    return MOST_BURDEN * min(max((num_rows - first) / (last - first), 0.0), 1.0)
 
 
 @dataclass(frozen=True)

@@ -230,3 +230,9 @@ def test_a_store_of_several_studies_needs_a_name(tmp_path: Path) -> None:
     Study(space(), Minimize("loss"), store=with_two.store, name="second")
     with pytest.raises(NotFound, match="say which one"):
         Study(space(), Minimize("loss"), earlier=[tmp_path / "two.db"])
+
+
+def test_a_study_is_not_its_own_earlier_one(tmp_path: Path) -> None:
+    one = filled(store=tmp_path / "old.db")
+    with pytest.raises(InvalidInput, match="its own earlier study"):
+        Study(space(), Minimize("loss"), store=tmp_path / "old.db", name="old", earlier=[one])

@@ -86,6 +86,12 @@ def test_a_study_of_the_same_metric_gets_weight_and_a_negated_or_shuffled_one_ne
     assert shuffled < 0.3 * same
 
 
+def test_results_that_say_nothing_leave_no_weight_to_earlier_studies() -> None:
+    plateau = rows(20, seed=5)
+    noise = 0.5 + 1e-3 * np.random.default_rng(7).standard_normal(20)
+    assert weights([rows(50, seed=1), rows(50, seed=2)], dataset(SPACE, plateau.units, noise)) == [0.0, 0.0]
+
+
 def test_misleading_studies_leave_the_map_as_it_is_without_them() -> None:
     data = rows(20, seed=5)
     recipe = Transferred(tuple(Earlier(f"s{seed}", rows(50, seed=seed, sign=-1.0)) for seed in (1, 2, 3)))
