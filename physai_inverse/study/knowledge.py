@@ -27,7 +27,7 @@ WAIT_FOR = 5
 """Finite results after which the map proposes where earlier studies lend it their shape."""
 
 YOUNG = 64
-"""Trials after which nobody asks what a young study would try."""
+"""Trials from which nobody asks any more what a young study would try."""
 
 LEAST_AGREEMENT = 0.2
 """Rank correlation between what earlier studies expect and what came, above which they are trusted at once."""
@@ -55,7 +55,7 @@ class PriorKnowledge:
         from physai_inverse.inverse import num_initial
 
         usual = num_initial(data.space)
-        maps = self._maps(objective)
+        maps = self._maps(objective) if len(data) < YOUNG else []
         if not maps:
             return usual
         return min(WAIT_FOR, usual) if _agree(maps, data, objective) else usual + 1
