@@ -6,6 +6,7 @@ it stays in the race, and is taken where its evidence is better.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class Earlier:
     """
 
     name: str
-    data: Dataset
+    data: Dataset = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Transferred(AbstractSurrogate):
             metrics: which metrics to fit; None for every one with a finite value.
 
         Raises:
-            FitFailed: the covariance of a metric could not be factored.
+            FitFailed: see `base`; where earlier studies defeat the numbers, the map does without them.
         """
         from numpy.linalg import LinAlgError
 
@@ -88,10 +89,8 @@ class Transferred(AbstractSurrogate):
             ]
             if not shared or not isinstance(model, MetricProcess) or len(model.column.rows) > MOST_ROWS:
                 continue
-            try:
+            with suppress(LinAlgError):  # the map without earlier studies stands
                 models[name] = leaning(model, data, name, shared)
-            except LinAlgError as error:
-                raise FitFailed(f"The metric `{name}` could not be fitted to earlier studies: {error}") from error
         return replace(plain, models=models)
 
     def maps(self, metrics: Sequence[str]) -> list[ForwardMap]:
@@ -105,7 +104,7 @@ class Transferred(AbstractSurrogate):
         return found
 
     def _fitted(self, place: int, metric: str) -> AbstractMetricModel | None:
-        """The map of one earlier study, fitted when first asked for; None where it knows too little."""
+        """The map of one earlier study, fitted when first asked for; None where there is none."""
         key = (place, metric)
         if key not in self._fits:
             name, data = self.earlier[place].name, self.earlier[place].data
@@ -114,7 +113,9 @@ class Transferred(AbstractSurrogate):
                 self._fits[key] = None
             else:
                 kept = _part(data, column.rows, seed=child(0, "earlier", name, metric))
-                self._fits[key] = self.base.fit(kept, seed=0, metrics=[metric]).models.get(metric)
+                self._fits[key] = None
+                with suppress(FitFailed):  # what cannot be fitted cannot help; this study goes on without it
+                    self._fits[key] = self.base.fit(kept, seed=0, metrics=[metric]).models.get(metric)
         return self._fits[key]
 
 

@@ -1,11 +1,13 @@
 """Earlier studies: the mean leans on those that the data agree with, and on no others."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from physai_inverse.forward import Dataset
+from physai_inverse.errors import FitFailed
+from physai_inverse.forward import AbstractSurrogate, Dataset, ForwardMap
 from physai_inverse.space import Choice, Float, Space
 from physai_inverse.surrogates import Earlier, GaussianProcess, Transferred
 from physai_inverse.surrogates.fit import Priors
@@ -151,3 +153,20 @@ def test_points_beyond_the_cube_still_teach() -> None:
         for recipe in (Transferred((earlier,)), GaussianProcess())
     )
     assert with_ < 0.4 * without
+
+
+@dataclass(frozen=True)
+class Failing(AbstractSurrogate):
+    """Refuses points beyond the cube."""
+
+    def fit(self, data: Dataset, *, seed: int, metrics: Sequence[str] | None = None) -> ForwardMap:
+        if (data.units > 1.0).any():
+            raise FitFailed("too far out")
+        return GaussianProcess().fit(data, seed=seed, metrics=metrics)
+
+
+def test_an_earlier_study_that_cannot_be_fitted_is_done_without() -> None:
+    data, bad = rows(12, seed=5), rows(20, seed=1)
+    bad = replace(bad, units=bad.units + 1.0)
+    recipe = Transferred((Earlier("bad", bad), Earlier("good", rows(50, seed=1))), base=Failing())
+    assert list(recipe.fit(data, seed=0).model("y").leaning) == ["good"]
