@@ -131,7 +131,7 @@ def test_earlier_studies_give_the_first_configurations_and_their_weights_are_tol
     study.observe(first, {"loss": loss(first.config)})
     advance(study, 7)
     [trial] = study.suggest()
-    assert trial.note["kind"] == "model"
+    assert trial.note["kind"] not in ("start", "earlier")
     assert note(trial)["earlier"]["loss"]["old"] > 0.3
 
 
