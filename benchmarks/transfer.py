@@ -221,7 +221,7 @@ def main() -> None:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     summary = {
-        "command": f"python -m benchmarks.transfer --seeds {options.seeds} --tables {options.tables}",
+        "command": "python -m benchmarks.transfer",
         "commit": commit.stdout.strip(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "variants": found,
