@@ -155,7 +155,7 @@ def leaning(
     from physai_inverse.surrogates.metric import CENTRE
     from physai_inverse.surrogates.outliers import doubted
     from physai_inverse.surrogates.selection import Table, priors_of
-    from physai_inverse.surrogates.stack import climb_stack, shifts
+    from physai_inverse.surrogates.stack import WEIGHT_SUM, climb_stack, shifts
     from physai_inverse.surrogates.threads import one_thread
     from physai_inverse.surrogates.trend import Trend
 
@@ -177,7 +177,7 @@ def leaning(
         shift = shifts(lengths, skills, priors.centre)
         climbs = [
             climb_stack(trusted, priors, shift, expected, start, np.full(len(means), weight))
-            for weight in (0.0, 0.8 / len(means))
+            for weight in (0.0, WEIGHT_SUM / len(means))
         ]
         best = max(climbs, key=lambda found: found.value)
         alone = climb(trusted, priors, start, max_steps=PLAIN_STEPS).value
