@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
+    from physai_inverse.space.beliefs import Belief
     from physai_inverse.store import Store
     from physai_inverse.study import Study
 
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AtLeast": "objective",
     "AtMost": "objective",
+    "Belief": "space.beliefs",
     "Boolean": "space",
     "Choice": "space",
     "Constant": "space",
@@ -45,6 +47,7 @@ _HOMES = {
 __all__ = [
     "AtLeast",
     "AtMost",
+    "Belief",
     "Boolean",
     "Choice",
     "Constant",

@@ -207,6 +207,11 @@ class AbstractMetricModel(ABC):
     def noise(self) -> float:
         """Latent standard deviation between two trainings of one configuration."""
 
+    @property
+    def leaning(self) -> Mapping[str, float]:
+        """What the model leans on besides the data it was fitted to: earlier study to its weight."""
+        return {}
+
     @abstractmethod
     def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":
         """Give latent mean and standard deviation ``[n]`` of the noise-free metric at points ``[n, d]``."""

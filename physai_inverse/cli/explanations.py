@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 KINDS = {
     "start": "fills the space, before the forward map is asked",
+    "given": "yours, to be trained before any other",
+    "earlier": "among the best of an earlier study",
+    "belief": "drawn from what you believe",
     "random": "drawn at random, without a look at the results",
     "model": "the best by the forward map",
     "explore": "the search stalled: the best by a map that is less sure of itself",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from physai_inverse.cli.tables import number_text
+from physai_inverse.cli.tables import leaning_lines, number_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,9 @@ def print_overview(console: "Console", spec: "Spec", study: "Study") -> None:
             f"{study.fidelity.name} {' '.join(f'{rung:g}' for rung in study.fidelity.rungs)}; configurations: "
             + ", ".join(f"{count} {state}" for state, count in where.items())
         )
+    latest = next((trial for trial in reversed(trials) if leaning_lines(trial.note)), None)
+    if latest is not None:
+        facts[f"trial {latest.number} leaned on"] = "; ".join(leaning_lines(latest.note))
     grid = Table.grid(padding=(0, 2))
     for name, fact in facts.items():
         grid.add_row(Text(name, style="dim"), fact)

@@ -84,7 +84,9 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
 def proposals_table(trials: "Sequence[Trial]") -> Table:
     """Show what `suggest` gave."""
     predicted = list(dict.fromkeys(name for trial in trials for name in _predicted(trial)))
-    table = new_table(caption="predicted: median and 90 % interval of one training" if predicted else None)
+    captions = ["predicted: median and 90 % interval of one training"] if predicted else []
+    captions += dict.fromkeys(line for trial in trials for line in leaning_lines(trial.note))
+    table = new_table(caption="\n".join(captions) or None)
     table.add_column("#", justify="right")
     table.add_column("configuration", ratio=1)
     for name in predicted:
@@ -112,6 +114,17 @@ def fidelity_text(trial: "Trial") -> str:
     if trial.fidelity is None:
         return ""
     return number_text(trial.fidelity) + ("" if trial.continues is None else f" (from #{trial.continues})")
+
+
+def leaning_lines(note: Mapping[str, object]) -> list[str]:
+    """Say what a suggestion leaned on besides the study's own data, one line each."""
+    lines = []
+    earlier, beliefs = note.get("earlier"), note.get("beliefs")
+    for metric, weights in earlier.items() if isinstance(earlier, Mapping) else ():
+        lines += [f"earlier study {name}: weight {weight:.2f} in {metric}" for name, weight in weights.items()]
+    if isinstance(beliefs, Mapping):
+        lines.append(f"beliefs: weight {beliefs['weight']:.2f}, trust {beliefs['trust']:.2f}")
+    return lines
 
 
 def trials_table(trials: "Sequence[Trial]", metrics: Sequence[str]) -> Table:
@@ -157,6 +170,8 @@ def trial_table(trial: "Trial", meanings: Mapping[str, str]) -> Table:
     for name, item in about.items():
         if item is not None:
             table.add_row(name, number_text(item) if isinstance(item, float) else str(item), "")
+    for line in leaning_lines(trial.note):
+        table.add_row("leaned on", *line.split(": ", 1))
     return table
 
 

@@ -1,8 +1,10 @@
 """The way back: from what is wanted to configurations, through any forward map."""
 
 from physai_inverse.inverse.answers import Answered, Chance, Shortfall, answer
+from physai_inverse.inverse.conviction import conviction
+from physai_inverse.inverse.portfolio import agreement, portfolio
 from physai_inverse.inverse.posterior import ConfigPosterior, Correlation, Marginal, Ridge
-from physai_inverse.inverse.proposals import MODELLED, Proposed, propose, start_point
+from physai_inverse.inverse.proposals import MODELLED, Proposed, num_initial, propose, start_point
 from physai_inverse.inverse.reasons import Reason, reasons
 from physai_inverse.inverse.recommendation import Recommended, recommend
 from physai_inverse.inverse.tolerance import Tolerance
@@ -20,7 +22,11 @@ __all__ = [
     "Ridge",
     "Shortfall",
     "Tolerance",
+    "agreement",
     "answer",
+    "conviction",
+    "num_initial",
+    "portfolio",
     "propose",
     "reasons",
     "recommend",

@@ -7,7 +7,7 @@ elsewhere; where noise hides which of the leading configurations is good, one of
 map predicts nothing, some fill the space.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,8 @@ def propose(
     seed: int,
     modelled: Collection[int] | None = None,
     repeats: bool = True,
+    wait_for: int | None = None,
+    leaning: "Callable[[np.ndarray], np.ndarray] | None" = None,
 ) -> list[Proposed]:
     """Propose one configuration for each trial number.
 
@@ -108,6 +110,9 @@ def propose(
         seed: the study's seed.
         modelled: numbers of the trials that a model proposed, by which a stall is noticed; None for all.
         repeats: whether a configuration may be trained again.
+        wait_for: how many finite results the map waits for; `num_initial` where it is None.
+        leaning: points ``[n, d]`` to what is added to the logarithm of the acquisition ``[n]``, such as the
+            weighted log density of beliefs.
 
     Returns:
         One proposal a number. None takes a failed or pending point while the space has others, and an evaluated
@@ -119,9 +124,8 @@ def propose(
     known = np.concatenate([data.units, pending])
     finite = _finite_rows(data, objective)
     leading = data.units[_leading_rows(data, objective, finite)]
-    enough = len(finite) >= min(LEAST_FINITE, num_initial(space)) and len(finite) + len(pending) >= num_initial(
-        space
-    )
+    wait_for = num_initial(space) if wait_for is None else wait_for
+    enough = len(finite) >= min(LEAST_FINITE, wait_for) and len(finite) + len(pending) >= wait_for
     starting = forward is None or not enough
     stalled = 0 if starting else trainings_without_progress(data, objective, modelled)
     even = 0.0 if starting or forward is None else even_share(forward, objective)
@@ -149,7 +153,8 @@ def propose(
         def value(
             units: "np.ndarray", acquisition: Acquisition = acquisition, taken: "np.ndarray" = taken
         ) -> "np.ndarray":
-            return np.where(_seen(units, taken), -np.inf, acquisition(units))
+            gain = acquisition(units) if leaning is None else acquisition(units) + leaning(units)
+            return np.where(_seen(units, taken), -np.inf, gain)
 
         starts = _best_known(forward, objective, leading)
         effort = min(1.0, DEAR_ROWS / max(len(data), 1))

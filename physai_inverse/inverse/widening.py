@@ -1,5 +1,6 @@
 """A forward map with larger spreads: to look elsewhere, or to promise with care."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,11 @@ class Widened(AbstractMetricModel):
     def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
         """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]``."""
         return self.model.distances(first, second)
+
+    @property
+    def leaning(self) -> "Mapping[str, float]":
+        """What the model itself leans on."""
+        return self.model.leaning
 
     def held_out(self) -> Scores:
         """Score the model itself."""

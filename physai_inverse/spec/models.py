@@ -172,6 +172,28 @@ TrainerModel = Annotated[
 ]
 
 
+class BeliefModel(Model):
+    """What is believed of good configurations: one parameter (`near` or `weights`), or a configuration."""
+
+    parameter: str | None = Field(None, description="The parameter's name.", examples=["lr"])
+    near: Scalar | None = Field(None, description="The value that is near.", examples=[1e-3])
+    factor: Number | None = Field(None, description="By how much it may well be off, above 1; 3 by default.")
+    spread: Number | None = Field(None, description="The standard deviation, instead of `factor`.")
+    weights: dict[str, Number] | None = Field(
+        None, description="Value to relative weight, instead of `near`; values left out weigh 1."
+    )
+    config: dict[str, Scalar] | None = Field(
+        None, description="A configuration or a part of one, instead of `parameter`."
+    )
+
+
+class EarlierModel(Model):
+    """An earlier study in a database that holds several."""
+
+    store: str = Field(description="The database: a path relative to the study file, or a URL.")
+    name: str = Field(description="The study's name in it.")
+
+
 class StudyModel(Model):
     """A study: what may be configured, what is wanted, and what turns a configuration into metrics."""
 
@@ -191,6 +213,19 @@ class StudyModel(Model):
     trainer: TrainerModel | None = Field(
         None, description="What trains; may be left out where trainings are run elsewhere and only observed."
     )
+    start: Annotated[
+        list[dict[str, Scalar]], Field(description="Configurations to be trained before any other.")
+    ] = []
+    beliefs: Annotated[
+        list[BeliefModel], Field(description="What is believed of good configurations; may be wrong.")
+    ] = []
+    earlier: Annotated[
+        list[str | EarlierModel],
+        Field(
+            description="Earlier studies that share parameters: study files, or databases, relative to this file.",
+            examples=[["last_month.yaml"]],
+        ),
+    ] = []
     budget: Annotated[Whole, Field(ge=1, description="How many trainings `run` makes.")] = 40
     workers: Annotated[Whole, Field(ge=1, description="How many trainings run at a time.")] = 1
     timeout: Annotated[Number, Field(gt=0)] | None = Field(None, description="Seconds a training may take.")

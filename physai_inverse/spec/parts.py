@@ -13,6 +13,7 @@ from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.observations import Config, Scalar, Trainer
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
+from physai_inverse.space.beliefs import Belief, Beliefs
 from physai_inverse.spec.document import Document, Keys
 
 if TYPE_CHECKING:
@@ -160,6 +161,30 @@ class Parts:
                 self.problems.append(self.document.line(("trainer", "function"), text))
         return made if len(self.problems) == before else None
 
+    def start(self, configs: Iterable[Config], space: Space | None) -> tuple[Config, ...]:
+        """Check configurations against the space."""
+        found: list[Config] = []
+        for index, config in enumerate(configs if space is not None else ()):
+            with self.refused_at(("start", index)):
+                assert space is not None
+                found.append(space.check(config))
+        return tuple(found)
+
+    def beliefs(self, bodies: Iterable[Mapping[str, Any]], space: Space | None) -> tuple[Belief, ...]:
+        """Build beliefs and hold each against the space, and all of them against each other."""
+        before = len(self.problems)
+        found: list[Belief] = []
+        for index, body in enumerate(bodies):
+            with self.refused_at(("beliefs", index)):
+                belief = _belief(body, space)
+                if space is not None:
+                    Beliefs(space, (belief,))
+                found.append(belief)
+        if space is not None and len(self.problems) == before:
+            with self.refused_at(("beliefs",)):
+                Beliefs(space, tuple(found))
+        return tuple(found)
+
     def _task(self, plain: Mapping[str, Any], space: Space | None) -> Trainer | None:
         from physai_inverse.trainers import describe, load_task
 
@@ -193,6 +218,24 @@ class Parts:
             if name not in given:
                 text = f"the task `{plain['task']}` gives no metric `{name}`.{_close(name, given)} It gives "
                 self.problems.append(self.document.line(("objective",), f"{text}{', '.join(given)}."))
+
+
+def _belief(body: Mapping[str, Any], space: Space | None) -> Belief:
+    """Build a belief as a study file writes it.
+
+    Raises:
+        InvalidInput: it names both a parameter and a configuration or neither, or says what does not go together.
+    """
+    given = {key: value for key, value in body.items() if value is not None}
+    if ("parameter" in given) == ("config" in given):
+        raise InvalidInput("a belief needs either `parameter` or `config`.")
+    about = given.pop("parameter", None) or given.pop("config")
+    if space is not None and isinstance(about, str) and "weights" in given:
+        # YAML's keys are texts; the values that they stand for may be numbers or booleans.
+        options = getattr(space.parameters.get(about), "options", ())
+        named = {(str(option).lower() if isinstance(option, bool) else str(option)): option for option in options}
+        given["weights"] = {named.get(key, key): weight for key, weight in given["weights"].items()}
+    return Belief(about, **given)
 
 
 def _check_knob(name: str, parameter: Parameter, task: "Task") -> None:

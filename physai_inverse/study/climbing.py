@@ -14,6 +14,7 @@ from physai_inverse.space import Space
 from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.costs import learned_costs
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.knowledge import PriorKnowledge
 from physai_inverse.study.proposing import by_model, new_proposals
 from physai_inverse.study.rungs import Climbed, Standing, standings
 from physai_inverse.study.stopping import observed
@@ -40,6 +41,7 @@ class Climb:
         trials: every trial, by number.
         resume: whether trainings go on from where the lower rung stopped.
         seed: of the study.
+        knowledge: what the study knows besides its own data.
     """
 
     space: Space
@@ -50,6 +52,7 @@ class Climb:
     trials: Mapping[int, Trial]
     resume: bool
     seed: int
+    knowledge: PriorKnowledge
 
     def proposals(self, numbers: Sequence[int]) -> list[Proposal]:
         """Propose one training for each trial number, each knowing of those before it."""
@@ -74,6 +77,7 @@ class Climb:
                 seed=self.seed,
                 modelled=by_model(self.trials.values()),
                 repeats=False,
+                knowledge=self.knowledge,
             )
             begun.append(replace(fresh, fidelity=self.fidelity.rungs[choice.rung]))
             found.append(begun[-1])
@@ -188,6 +192,7 @@ class Climbing(Protocol):
     fidelity: Fidelity | None
     method: str
     seed: int
+    knowledge: PriorKnowledge
 
 
 def next_proposals(
@@ -218,11 +223,20 @@ def next_proposals(
             numbers=numbers,
             seed=study.seed,
             modelled=by_model(trials.values()),
+            knowledge=study.knowledge,
         )
     assert not isinstance(fitted, Fitted)
     goes_on = fidelity.resume if resume is None else resume
     climb = Climb(
-        study.space, study.objective, fidelity, study.method, fitted, trials, resume=goes_on, seed=study.seed
+        study.space,
+        study.objective,
+        fidelity,
+        study.method,
+        fitted,
+        trials,
+        resume=goes_on,
+        seed=study.seed,
+        knowledge=study.knowledge,
     )
     return climb.proposals(numbers)
 

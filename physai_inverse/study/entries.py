@@ -1,4 +1,4 @@
-"""What a study is handed, checked at the door: trials, costs, fidelities, trainings that were run elsewhere."""
+"""What a study is handed, checked at the door: trials, counts, costs, fidelities, trainings run elsewhere."""
 
 from collections.abc import Iterable, Sequence
 
@@ -33,6 +33,26 @@ def as_observations(items: Iterable[object], space: Space, objective: Objective)
         more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
         raise InvalidInput(f"Nothing was imported. {' '.join(problems[:SHOWN])}{more}")
     return rows
+
+
+def check_seed(seed: object) -> None:
+    """Check the seed of a study; None stands for none given.
+
+    Raises:
+        InvalidInput: it is no whole number from 0 to 2**63 - 1.
+    """
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
+        raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
+
+
+def check_count(name: str, count: object) -> None:
+    """Check a number of configurations.
+
+    Raises:
+        InvalidInput: it is no whole number of at least 1.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise InvalidInput(f"`{name}` must be a whole number of at least 1, not {count!r}.")
 
 
 def _as_observation(item: object, space: Space, objective: Objective) -> Observation:

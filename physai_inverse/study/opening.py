@@ -5,6 +5,7 @@ from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
 from physai_inverse.space import Space, misfits
 from physai_inverse.store import Store, StudyRecord
+from physai_inverse.study.entries import check_seed
 
 METHODS = ("model", "random", "asha", "lowest")
 
@@ -17,8 +18,7 @@ def check_arguments(space: object, *, seed: object, method: str, lease_seconds: 
     """
     if not isinstance(space, Space):
         raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
-        raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
+    check_seed(seed)
     if method not in METHODS:
         raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
     if not lease_seconds > 0:

@@ -8,8 +8,10 @@ from physai_inverse.objective import Objective
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
+from physai_inverse.space.beliefs import Beliefs
 from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.knowledge import PriorKnowledge
 from physai_inverse.study.rungs import Climbed
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def new_proposals(
     seed: int,
     modelled: Collection[int] | None = None,
     repeats: bool = True,
+    knowledge: PriorKnowledge | None = None,
 ) -> list[Proposal]:
     """Propose one configuration for each trial number.
 
@@ -52,35 +55,44 @@ def new_proposals(
         seed: the study's seed.
         modelled: numbers of the trials that a model proposed; None for all.
         repeats: whether a configuration may be trained again to learn how much of its result was luck.
+        knowledge: what the study knows besides its own data; None for nothing.
     """
     import numpy as np
 
-    from physai_inverse.inverse import Proposed, propose
+    from physai_inverse.inverse import Proposed, conviction, propose
     from physai_inverse.space.sampling import sample_units
 
     forward: ForwardMap | None = None
+    convinced: dict[str, float] = {}
     if fitted is None:
         drawn = [sample_units(space, 1, seed=child(seed, "random", number))[0] for number in numbers]
         proposed = [Proposed(unit, "random") for unit in drawn]
     else:
         forward = fitted.map(objective.metrics)
         pending = space.snap(space.encode([space.complete(config) for config in waiting]))
-        proposed = propose(
+        knowledge = knowledge or PriorKnowledge(beliefs=Beliefs(space))
+        proposed = knowledge.first(fitted.data, objective, pending, len(numbers), seed=seed)
+        beliefs = knowledge.beliefs
+        if beliefs:
+            weight, trust = conviction(beliefs.log_density(fitted.data.units), fitted.data, objective)
+            convinced = {"weight": weight, "trust": trust}
+        proposed += propose(
             forward,
             fitted.data,
             objective,
-            pending,
-            numbers=numbers,
+            np.concatenate([pending, *(item.unit[None] for item in proposed)]),
+            numbers=numbers[len(proposed) :],
             seed=seed,
+            wait_for=knowledge.wait_for(fitted.data, objective),
+            leaning=(lambda units: weight * beliefs.log_density(units)) if beliefs else None,
             modelled=modelled,
             repeats=repeats,
         )
     units = np.stack([item.unit for item in proposed])
+    notes = _notes(forward, fitted, objective, proposed, units, convinced)
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)
-        for number, config, note in zip(
-            numbers, space.decode(units), _notes(forward, fitted, objective, proposed, units), strict=True
-        )
+        for number, config, note in zip(numbers, space.decode(units), notes, strict=True)
     ]
 
 
@@ -90,12 +102,20 @@ def _notes(
     objective: Objective,
     proposed: "Sequence[Proposed]",
     units: "np.ndarray",
+    convinced: dict[str, float],
 ) -> list[dict[str, Any]]:
-    """Say why: the kind of each proposal, and what speaks for and against it; see `Reason`."""
+    """Say why: the kind of each proposal, what speaks for and against it (see `Reason`), and what it leans on."""
     from physai_inverse.inverse import reasons
 
     notes: list[dict[str, Any]] = [{"kind": item.kind} for item in proposed]
+    if convinced:
+        for note in notes:
+            note["beliefs"] = convinced
     if forward is None or fitted is None or not forward.models:
         return notes
+    leaning = {name: dict(model.leaning) for name, model in forward.models.items() if model.leaning}
+    if leaning:
+        for note in notes:
+            note["earlier"] = leaning
     found = reasons(forward, fitted.data, objective, units)
     return [{**note, **reason.as_plain()} for note, reason in zip(notes, found, strict=True)]

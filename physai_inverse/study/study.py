@@ -24,10 +24,13 @@ from physai_inverse.observations import (
     diverging,
 )
 from physai_inverse.space import Space
+from physai_inverse.space.beliefs import Belief
 from physai_inverse.store import Proposal, Stale, Store, Trial
 from physai_inverse.study.climbing import fitted_to, next_proposals
-from physai_inverse.study.entries import as_observations, check_seconds, lease_of, level_of
+from physai_inverse.study.earlier import EarlierLike
+from physai_inverse.study.entries import as_observations, check_count, check_seconds, lease_of, level_of
 from physai_inverse.study.fitted import Fitted
+from physai_inverse.study.knowledge import prior_knowledge
 from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
 from physai_inverse.study.proposing import training_seed
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation
@@ -63,6 +66,9 @@ class Study:
         surrogate: the recipe of the forward map; a Gaussian process for each metric where it is left out.
         fidelity: how much a training can be given, such as `Fidelity("epochs", 1, 81)`; configurations begin at
             its lowest and are promoted. Taken from the store where it is left out.
+        start: configurations of one's own, to be trained before any other.
+        beliefs: of good configurations; they count less with every result, and less where results contradict.
+        earlier: studies that share parameters: each a `Study`, a store, or a pair (store, name); read now.
         method: `"model"`, or `"random"` for an honest baseline that never looks at the results; with a fidelity
             also `"asha"` and `"lowest"`, see `inverse.promotion`.
         grow: whether a space that differs from the stored one becomes its next version.
@@ -85,6 +91,9 @@ class Study:
         seed: int | None = None,
         surrogate: AbstractSurrogate | None = None,
         fidelity: Fidelity | None = None,
+        start: Sequence[Config] = (),
+        beliefs: Sequence[Belief] = (),
+        earlier: Sequence[EarlierLike] = (),
         method: str = "model",
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
@@ -97,7 +106,8 @@ class Study:
         self.method = method
         self.lease_seconds = lease_seconds
         self.store = store if isinstance(store, Store) else Store(store, read_only=read_only)
-        self._surrogate = surrogate
+        self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate, (self.store, name))
+        self._surrogate = self.knowledge.transferred or surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
         self._fits: Fitted | Climbed | None = None
@@ -164,8 +174,7 @@ class Study:
         Raises:
             InvalidInput: `num` is no whole number of at least 1.
         """
-        if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-            raise InvalidInput(f"`num` must be a whole number of at least 1, not {num!r}.")
+        check_count("num", num)
         worker = worker or this_worker()
         lease = lease_seconds or self.lease_seconds
         trials = self.store.claim(self.name, num, worker=worker, lease_seconds=lease)
@@ -449,8 +458,7 @@ class Study:
         Raises:
             NotFound: a metric of the query was never recorded.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
+        check_count("n", n)
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
 
     verify = verify  # a function of the study, its answer and a trainer

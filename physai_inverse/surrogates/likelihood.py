@@ -70,11 +70,13 @@ class Evidence:
         value: the log marginal likelihood.
         gradient: ``[g + 2]`` by the logarithms of lengthscales, scale and ratio.
         sites: of the censored rows; None where there are none.
+        weights: ``[n]`` b, minus the gradient by the values.
     """
 
     value: float
     gradient: np.ndarray
     sites: Sites | None
+    weights: np.ndarray
 
 
 def evidence(
@@ -130,7 +132,7 @@ def evidence(
     gradient[-2] = covariance.scale * float(outer @ correlation) + gradient[-1]
     slope *= outer
     gradient[:-2] = (5.0 / 3.0 * covariance.scale) * inverse_squares * (slope @ pairs.squares)
-    return Evidence(value, gradient, sites)
+    return Evidence(value, gradient, sites, np.asarray(weights))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from physai_inverse.surrogates.scoring import score
 from physai_inverse.surrogates.selection import Table
 from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS, robust, settle, touched_up
 from physai_inverse.surrogates.threads import one_thread
+from physai_inverse.surrogates.trend import Trend
 from physai_inverse.surrogates.warp import Warp
 
 CENTRE = 0.5
@@ -52,6 +53,7 @@ class MetricProcess(AbstractMetricModel):
         reach: lowest and highest latent value that mean and standard deviation in the metric's units take into
             account: one range of the data beyond the data.
         pending: number of rows at the end of the posterior that stand for trainings still running.
+        trend: what earlier studies expect; the posterior is of what is left. None without earlier studies.
     """
 
     features: Features
@@ -61,6 +63,7 @@ class MetricProcess(AbstractMetricModel):
     doubt: np.ndarray
     reach: tuple[float, float]
     pending: int = 0
+    trend: Trend | None = None
 
     @property
     def warp(self) -> AbstractWarp:
@@ -77,13 +80,22 @@ class MetricProcess(AbstractMetricModel):
         features = self.features.encode(units) - CENTRE
         with one_thread():
             mean, variance = self.posterior.moments(features)
-        return mean, np.sqrt(variance)
+        return mean + self._expected(units), np.sqrt(variance)
 
     def joint(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[n]`` and covariance ``[n, n]`` of the noise-free latent value at points ``[n, d]``."""
         features = self.features.encode(units) - CENTRE
         with one_thread():
-            return self.posterior.joint(features)
+            mean, covariance = self.posterior.joint(features)
+        return mean + self._expected(units), covariance
+
+    def _expected(self, units: np.ndarray) -> np.ndarray | float:
+        return 0.0 if self.trend is None else self.trend(units)
+
+    @property
+    def leaning(self) -> dict[str, float]:
+        """Earlier study to its weight."""
+        return {} if self.trend is None else dict(zip(self.trend.names, self.trend.weights, strict=True))
 
     def conditioned(self, units: np.ndarray) -> "MetricProcess":
         """Give the model as if trainings at points ``[q, d]`` had come out as their latent mean."""

@@ -346,3 +346,36 @@ def test_a_bug_of_ours_is_one_line(cli: Cli, study: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PHYSAI_TRACEBACK", "1")
     assert "ZeroDivisionError" in cli("show", study).err
     assert os.environ["PHYSAI_TRACEBACK"] == "1"
+
+
+def test_beliefs_and_earlier_studies_of_the_command_line_are_used_and_told(
+    cli: Cli, study: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new.yaml"
+    new.write_text(study.read_text().replace("name: small", "name: new"))
+    believed = cli("suggest", new, "--belief", "x near 0.1 factor 2", "--earlier", study)
+    assert believed.code == 0
+    assert "beliefs: weight" in believed.out
+    [other] = lines(cli("suggest", new, "--earlier", study.with_suffix(".db"), "--json").out)
+    assert other["note"] == {"kind": "start"}  # the even points, by which what came before is judged
+    for trial in load_spec(new).open_study().trials:
+        assert cli("observe", new, trial.number, "loss=0.5").code == 0
+    shown = cli("show", new).out
+    assert "leaned on" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--belief", "x is small"), 2, "expected a belief such as 'lr near 1e-3 factor 3'"),
+        (("--belief", "rate near 1"), 2, "`rate`, which is no parameter"),
+        (("--earlier", "nowhere.yaml"), 3, "nowhere.yaml"),
+        (("--earlier", "nowhere.db"), 3, "There is no database `nowhere.db`"),
+    ],
+)
+def test_knowledge_that_cannot_be_used_stops_the_command(
+    cli: Cli, fresh: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    result = cli("suggest", fresh, *arguments)
+    assert result.code == code
+    assert message in result.err
