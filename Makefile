@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store bench-tradeoffs clean
+.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-fidelities bench-store bench-tradeoffs bench-transfer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,7 +50,7 @@ format: $(VENV)/.dev ## rewrite the files in the house format
 lock: $(VENV)/.run ## write constraints.txt anew from pyproject.toml
 	env -u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header -q -o constraints.txt
 
-bench: bench-digits bench-grokking bench-latency bench-store bench-tradeoffs ## every benchmark; results in benchmarks/results
+bench: bench-digits bench-grokking bench-latency bench-store bench-tradeoffs bench-transfer ## every benchmark; results in benchmarks/results
 
 bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 	$(BIN)/python benchmarks/digits.py --optuna
@@ -60,6 +60,12 @@ bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (ne
 
 bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the study
 	$(BIN)/python benchmarks/latency.py
+
+bench-fidelities: $(VENV)/.bench ## several fidelities: regret against epochs, ours and peers (needs ../shared/data)
+	$(BIN)/python -m benchmarks.fidelities
+
+bench-transfer: $(VENV)/.bench ## what earlier studies and beliefs save or cost (needs ../shared/data)
+	$(BIN)/python -m benchmarks.transfer
 
 bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 	$(BIN)/python benchmarks/throughput.py --against optuna

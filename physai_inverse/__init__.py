@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from physai_inverse.errors import PhysaiInverseError, TrialFailed
+    from physai_inverse.fidelity import Fidelity
     from physai_inverse.objective import AtLeast, AtMost, Between, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
+    from physai_inverse.space.beliefs import Belief
     from physai_inverse.store import Store
     from physai_inverse.study import Study
 
@@ -20,11 +22,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "AtLeast": "objective",
     "AtMost": "objective",
+    "Belief": "space.beliefs",
     "Between": "objective",
     "Boolean": "space",
     "Choice": "space",
     "Constant": "space",
     "Curve": "observations",
+    "Fidelity": "fidelity",
     "Float": "space",
     "Integer": "space",
     "Maximize": "objective",
@@ -44,11 +48,13 @@ _HOMES = {
 __all__ = [
     "AtLeast",
     "AtMost",
+    "Belief",
     "Between",
     "Boolean",
     "Choice",
     "Constant",
     "Curve",
+    "Fidelity",
     "Float",
     "Integer",
     "Maximize",

@@ -72,8 +72,16 @@ class Dataset:
         return len(self.units)
 
     @classmethod
-    def from_observations(cls, space: Space, observations: Sequence[Observation]) -> "Dataset":
+    def from_observations(
+        cls, space: Space, observations: Sequence[Observation], *, earlier: "Dataset | None" = None
+    ) -> "Dataset":
         """Build a dataset; preempted trainings are left out, configurations of older versions completed.
+
+        Args:
+            space: the space.
+            observations: of a study, in order of their numbers.
+            earlier: a dataset of the same study and space; trials that it holds keep their points, since a
+                finished trial never changes.
 
         Raises:
             InvalidInput: a configuration does not fit the space.
@@ -100,12 +108,22 @@ class Dataset:
             columns[name] = Column(values, errors, censored)
         return cls(
             space=space,
-            units=space.snap(space.encode_checked([space.complete(observation.config) for observation in kept])),
+            units=_points(space, kept, earlier),
             columns=columns,
             failed=np.array([observation.state.bad for observation in kept], dtype=bool),
             numbers=tuple(observation.number for observation in kept),
             kinds=tuple(_kind(observation) for observation in kept),
         )
+
+
+def _points(space: Space, observations: Sequence[Observation], earlier: Dataset | None) -> "np.ndarray":
+    import numpy as np
+
+    known = {} if earlier is None else dict(zip(earlier.numbers, earlier.units, strict=True))
+    new = [observation for observation in observations if observation.number not in known]
+    units = iter(space.snap(space.encode_checked([space.complete(observation.config) for observation in new])))
+    points = [known[item.number] if item.number in known else next(units) for item in observations]
+    return np.stack(points) if points else np.empty((0, space.dimension))
 
 
 def _kind(observation: Observation) -> str | None:
@@ -188,6 +206,11 @@ class AbstractMetricModel(ABC):
     @abstractmethod
     def noise(self) -> float:
         """Latent standard deviation between two trainings of one configuration."""
+
+    @property
+    def leaning(self) -> Mapping[str, float]:
+        """What the model leans on besides the data it was fitted to: earlier study to its weight."""
+        return {}
 
     @abstractmethod
     def latent(self, units: "np.ndarray") -> "tuple[np.ndarray, np.ndarray]":

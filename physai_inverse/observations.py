@@ -188,6 +188,7 @@ class Observation:
         reason: why it failed or stopped, for people.
         kind: class of failure, one of `FAILURES`; None where it did not fail.
         number: the trial's number in its study; -1 outside of one.
+        fidelity: how much the training was given (see `fidelity`); None for a full one.
     """
 
     config: Config
@@ -198,6 +199,7 @@ class Observation:
     reason: str | None = None
     kind: str | None = None
     number: int = -1
+    fidelity: float | None = None
 
 
 def value_of(metrics: Metrics, name: str) -> float | None:

@@ -74,7 +74,7 @@ class Ours(AbstractTuner):
             return None
 
     def modelled(self) -> bool:
-        return self.trial.note.get("kind") == "model"
+        return self.trial.note.get("kind") in ("model", "explore", "repeat")
 
 
 class Random(AbstractTuner):

@@ -18,7 +18,10 @@ EXIT_CODES = (
 COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "init": (start_commands.init, ("init study.yaml --task digits",)),
     "run": (loop_commands.run, ("run study.yaml --budget 40",)),
-    "suggest": (loop_commands.suggest, ("suggest study.yaml -n 4", "suggest study.yaml --json")),
+    "suggest": (
+        loop_commands.suggest,
+        ("suggest study.yaml -n 4", "suggest study.yaml --explain", "suggest study.yaml --json"),
+    ),
     "observe": (
         loop_commands.observe,
         (
@@ -38,7 +41,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         question_commands.invert,
         (
             'invert study.yaml --minimize val_loss --where "parameters <= 1e4"',
-            'invert study.yaml --target "effective_rank = 20 +- 1" -n 4',
+            'invert study.yaml --target "effective_rank = 20 +- 1" -n 4 --verify 4',
         ),
     ),
     "pareto": (question_commands.pareto, ("pareto study.yaml", "pareto study.yaml --json")),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from physai_inverse.cli.json_lines import answer_json, print_json, recommendation_json
+from physai_inverse.cli.answers import answer_table
+from physai_inverse.cli.json_lines import print_json, recommendation_json
 from physai_inverse.cli.tables import (
-    answer_table,
     config_text,
     new_table,
     number_text,
@@ -71,7 +71,7 @@ def close_run(
                 "confirmed": _confirmation_json(campaign.ours),
                 "baseline": _confirmation_json(campaign.baseline),
                 "scores": {name: score_json(score) for name, score in scores.items()},
-                "answer": None if answer is None else answer_json(answer),
+                "answer": None if answer is None else _answer_json(answer),
                 "page": None if page is None else str(page),
             }
         )
@@ -147,6 +147,11 @@ def _answer(console: Console, study: "Study", query: "Objective") -> "Answer | N
     except PhysaiInverseError as error:  # the run itself has ended well; say why this part is missing
         console.print(f"The query `{query}` was not answered: {one_line(error)}", soft_wrap=True)
         return None
+
+
+def _answer_json(answer: "Answer") -> dict[str, object]:
+    """Give the answer without its weighted sample, for which `invert --json` is there."""
+    return {key: value for key, value in answer.as_plain().items() if key != "posterior"}
 
 
 def _confirmation_json(pick: "Confirmation | None") -> dict[str, object] | None:

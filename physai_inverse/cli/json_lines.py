@@ -14,7 +14,7 @@ from physai_inverse.errors import InvalidInput, NotFound
 if TYPE_CHECKING:
     from physai_inverse.space import Space
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, ParetoSet, PredictionTable, Recommendation
+    from physai_inverse.study import ParetoSet, PredictionTable, Recommendation
 
 
 def print_json(value: object) -> None:
@@ -30,6 +30,7 @@ def proposal_json(trial: "Trial") -> dict[str, object]:
         "seed": trial.seed,
         "token": trial.token,
         "note": trial.note,
+        **_climbing(trial),
     }
 
 
@@ -49,7 +50,13 @@ def trial_json(trial: "Trial") -> dict[str, object]:
         "origin": trial.origin,
         "attempt": trial.attempt,
         "note": trial.note,
+        **_climbing(trial),
     }
+
+
+def _climbing(trial: "Trial") -> dict[str, object]:
+    """Give how much a training is given and what it continues, in a study with a fidelity."""
+    return {} if trial.fidelity is None else {"fidelity": trial.fidelity, "continues": trial.continues}
 
 
 def prediction_json(table: "PredictionTable", row: int, metrics: Sequence[str]) -> dict[str, object]:
@@ -72,6 +79,7 @@ def recommendation_json(found: "Recommendation") -> dict[str, object]:
         "probability": found.probability,
         "meaning": found.meaning,
         "trainings": found.trainings,
+        **({} if found.fidelity is None else {"fidelity": found.fidelity}),
         "predictions": {name: estimate.as_plain() for name, estimate in found.predictions.items()},
         "measured": {name: plain_metric(metric) for name, metric in found.measured.items()},
     }
@@ -95,25 +103,6 @@ def pareto_json(found: "ParetoSet") -> dict[str, object]:
                 "measured": {name: plain_metric(metric) for name, metric in point.measured.items()},
             }
             for point in found
-        ],
-    }
-
-
-def answer_json(found: "Answer") -> dict[str, object]:
-    """Give an answer to an inverse query."""
-    return {
-        "query": found.query,
-        "reachable": found.reachable,
-        "statement": found.statement,
-        "configs": [
-            {
-                "config": config,
-                "probability": probability,
-                "predictions": {name: estimate.as_plain() for name, estimate in predictions.items()},
-            }
-            for config, probability, predictions in zip(
-                found.configs, found.probabilities, found.predictions, strict=True
-            )
         ],
     }
 

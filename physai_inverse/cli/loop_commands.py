@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, Grow, StudyFile, Token, real, whole
+from physai_inverse.cli.options import AsJson, Believed, EarlierStudy, Grow, StudyFile, Token, real, whole
 from physai_inverse.errors import PhysaiInverseError
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ def suggest(
     worker: Annotated[
         str | None, typer.Option("--worker", metavar="NAME", help="Who asks, for the records.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each why it was proposed; --json always does.")
+    ] = False,
+    belief: Believed = None,
+    earlier: EarlierStudy = None,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:
@@ -35,7 +40,7 @@ def suggest(
     from physai_inverse.cli.json_lines import print_json, proposal_json
     from physai_inverse.cli.opening import open_new
 
-    spec, opened = open_new(study, grow=grow)
+    spec, opened = open_new(study, grow=grow, beliefs=belief, earlier=earlier)
     trials = opened.suggest(num, lease_seconds=lease, worker=worker)
     if as_json:
         for trial in trials:
@@ -44,6 +49,11 @@ def suggest(
     from physai_inverse.cli.tables import console, proposals_table
 
     console().print(proposals_table(trials))
+    if explain:
+        from physai_inverse.cli.explanations import explanation
+
+        for trial in trials:
+            console().print(explanation(trial))
     metric = spec.objective.metrics[0]
     typer.echo(f"Report: physai-inverse observe {study} {trials[0].number} {metric}=...", err=True)
 
@@ -161,6 +171,10 @@ def enqueue(
             help="NAME=VALUE of one configuration, or a file of JSON lines (- is standard input).",
         ),
     ],
+    fidelity: Annotated[
+        float | None,
+        typer.Option("--fidelity", parser=real, help="How much each is given, instead of a full training."),
+    ] = None,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:
@@ -176,7 +190,7 @@ def enqueue(
 
     checked = read_configs(configs, load(study).space)
     _, opened = open_new(study, grow=grow)
-    trials = opened.enqueue(cast("list[Config]", checked))
+    trials = opened.enqueue(cast("list[Config]", checked), fidelity=fidelity)
     if as_json:
         for trial in trials:
             print_json(proposal_json(trial))
@@ -202,6 +216,8 @@ def run(
         typer.Option("--report", metavar="PATH", help="Where to write the page. [default: STUDY.html]"),
     ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no page.")] = False,
+    belief: Believed = None,
+    earlier: EarlierStudy = None,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:
@@ -212,13 +228,13 @@ def run(
     from dataclasses import replace
 
     from physai_inverse.cli.closing import close_run, missing_metrics
-    from physai_inverse.cli.opening import load
+    from physai_inverse.cli.opening import informed, load
     from physai_inverse.cli.progress import RunProgress
     from physai_inverse.cli.tables import console
     from physai_inverse.errors import InvalidInput
     from physai_inverse.study import run_campaign
 
-    spec = load(study)
+    spec = informed(load(study), belief or (), earlier or ())
     trainer = spec.require_trainer()
     if confirm is not None and confirm < 0:
         raise InvalidInput(f"`--confirm` must be at least 0, not {confirm}.")

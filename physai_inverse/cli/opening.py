@@ -1,5 +1,6 @@
 """A study file to its study; says what to do where there is no database yet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,44 @@ def open_existing(path: Path, *, read_only: bool = True) -> "tuple[Spec, Study]"
     return spec, spec.open_study(read_only=read_only)
 
 
-def open_new(path: Path, *, grow: bool = False) -> "tuple[Spec, Study]":
+def open_new(
+    path: Path,
+    *,
+    grow: bool = False,
+    beliefs: Sequence[str] | None = None,
+    earlier: Sequence[str] | None = None,
+) -> "tuple[Spec, Study]":
     """Open a study for writing; made where it is not there."""
-    spec = load(path)
+    spec = informed(load(path), beliefs or (), earlier or ())
     return spec, spec.open_study(grow=grow)
+
+
+def informed(spec: "Spec", beliefs: Sequence[str], earlier: Sequence[str]) -> "Spec":
+    """Add what the command line says to what the file says.
+
+    Args:
+        spec: the study.
+        beliefs: texts as `read_belief` takes them.
+        earlier: study files or databases.
+
+    Raises:
+        InvalidInput: a text that is no belief, or a study file that cannot be read.
+        NotFound: there is no such study file.
+    """
+    from dataclasses import replace
+
+    from physai_inverse.space.beliefs import read_belief
+    from physai_inverse.spec import place_of
+
+    places = [
+        place_of(Path(text)) if text.endswith((".yaml", ".yml")) else (text if "://" in text else Path(text), None)
+        for text in earlier
+    ]
+    return replace(
+        spec,
+        beliefs=(*spec.beliefs, *(read_belief(text) for text in beliefs)),
+        earlier=(*spec.earlier, *places),
+    )
 
 
 def open_store(path: Path) -> "tuple[Spec, Store]":

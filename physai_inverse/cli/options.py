@@ -29,4 +29,20 @@ AsJson: TypeAlias = Annotated[
 Grow: TypeAlias = Annotated[
     bool, typer.Option("--grow", help="Take a space that has grown since the study began as its next version.")
 ]
+Believed: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--belief",
+        metavar="TEXT",
+        help='What you believe, such as "lr near 1e-3 factor 3"; may be given several times, and may be wrong.',
+    ),
+]
+EarlierStudy: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--earlier",
+        metavar="FILE",
+        help="An earlier study that shares parameters: its study file or database; may be given several times.",
+    ),
+]
 Token: TypeAlias = Annotated[str | None, typer.Option("--token", help="The token that `suggest` gave.")]

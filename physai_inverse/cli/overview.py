@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from physai_inverse.cli.tables import number_text
+from physai_inverse.cli.tables import leaning_lines, number_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,15 @@ def print_overview(console: "Console", spec: "Spec", study: "Study") -> None:
     if best is not None:
         wish = study.objective.wishes[0]
         facts["best measured"] = f"{wish.metric} {number_text(best[1])} (trial {best[0].number}; see `recommend`)"
+    if study.fidelity is not None:
+        where = Counter(item.state for item in study.standings)
+        facts["fidelity"] = (
+            f"{study.fidelity.name} {' '.join(f'{rung:g}' for rung in study.fidelity.rungs)}; configurations: "
+            + ", ".join(f"{count} {state}" for state, count in where.items())
+        )
+    latest = next((trial for trial in reversed(trials) if leaning_lines(trial.note)), None)
+    if latest is not None:
+        facts[f"trial {latest.number} leaned on"] = "; ".join(leaning_lines(latest.note))
     grid = Table.grid(padding=(0, 2))
     for name, fact in facts.items():
         grid.add_row(Text(name, style="dim"), fact)

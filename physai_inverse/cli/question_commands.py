@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, StudyFile, whole
+from physai_inverse.cli.options import AsJson, StudyFile, real, whole
 
 
 def predict(
@@ -19,6 +19,10 @@ def predict(
     metric: Annotated[
         list[str] | None, typer.Option("--metric", help="Show this metric; may be given several times.")
     ] = None,
+    fidelity: Annotated[
+        float | None,
+        typer.Option("--fidelity", parser=real, help="Of a training given so much, instead of a full one."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict metrics, with 90 % intervals.
@@ -32,7 +36,7 @@ def predict(
     from physai_inverse.observations import Config
 
     spec, opened = open_existing(study)
-    table = opened.predict(cast("list[Config]", read_configs(configs, spec.space)))
+    table = opened.predict(cast("list[Config]", read_configs(configs, spec.space)), fidelity=fidelity)
     for name in metric or []:
         table.forward.model(name)
     names = metric or list(table)
@@ -63,15 +67,22 @@ def invert(
         typer.Option("--where", metavar="LIMIT", help='Such as "parameters <= 1e5" or "0.2 <= x <= 0.4".'),
     ] = None,
     num: Annotated[int, typer.Option("-n", "--num", parser=whole, help="How many configurations.")] = 8,
+    verify: Annotated[
+        int | None,
+        typer.Option(
+            "--verify", parser=whole, metavar="K", help="Train K of them by the file's trainer; say how it held."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find configurations that meet a query.
 
-    Each comes with the probability that one training of it does; or none in this space is likely to. The query
-    may speak of any recorded metric and of expressions over metrics and parameters; nothing is trained. Every
-    option may be given several times.
+    Each comes with the probability that one training of it does, and what that hangs on; beside them, where each
+    parameter may lie and how exactly it must be kept to. Or none in this space is likely to: then the closest. The
+    query may speak of any recorded metric, and of expressions over metrics and parameters; nothing is trained
+    without --verify. Goals may be given several times.
     """
-    from physai_inverse.cli.json_lines import answer_json, print_json
+    from physai_inverse.cli.json_lines import print_json
     from physai_inverse.cli.opening import open_existing
     from physai_inverse.errors import InvalidInput
     from physai_inverse.objective import Objective
@@ -79,15 +90,29 @@ def invert(
     given = {"minimize": minimize, "maximize": maximize, "target": target, "where": where}
     if not any(given.values()):
         raise InvalidInput('expected a query, such as --minimize val_loss --where "parameters <= 1e4"; got none.')
+    if verify is not None and verify < 1:
+        raise InvalidInput(f"`--verify` must be at least 1, not {verify}.")
     query = Objective.from_plain({key: texts for key, texts in given.items() if texts})
-    spec, opened = open_existing(study)
+    spec, opened = open_existing(study, read_only=verify is None)
+    trainer = None if verify is None else spec.require_trainer()
     answer = opened.invert(query, n=num)
-    if as_json:
-        print_json(answer_json(answer))
-        return
-    from physai_inverse.cli.tables import answer_table, console
+    if not as_json:
+        from physai_inverse.cli.answers import answer_parts, verification_table
+        from physai_inverse.cli.tables import console
 
-    console().print(answer_table(answer, query.over(spec.space.parameters).shown))
+        terminal = console()
+        shown = query.over(spec.space.parameters).shown
+        for part in answer_parts(answer, shown):
+            terminal.print(part)
+    found = None
+    if trainer is not None and verify is not None and answer.reachable:
+        found = opened.verify(answer, trainer, verify, workers=spec.workers, timeout=spec.timeout)
+    if as_json:
+        print_json(answer.as_plain() | ({} if found is None else {"verification": found.as_plain()}))
+    elif found is not None:
+        terminal.print(verification_table(found, shown))
+    elif verify is not None:
+        terminal.print("Nothing was promised, so nothing is verified.")
 
 
 def recommend(study: StudyFile, as_json: AsJson = False) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from physai_inverse.study import Study
 
 KEYS = ("number", "token", "metrics", "seconds", "failed", "kind", "stopped_early", "reason")
-PASSED_ON = ("config", "seed", "note")
+PASSED_ON = ("config", "seed", "note", "fidelity", "continues")
 """What `suggest` prints beside; a script may hand it back, and it is not read."""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from physai_inverse.forward import Scores
     from physai_inverse.objective import Objective
     from physai_inverse.store import Trial
-    from physai_inverse.study import Answer, Estimate, ParetoSet, PredictionTable, Recommendation
+    from physai_inverse.study import Estimate, ParetoSet, PredictionTable, Recommendation
 
 PIPE_WIDTH = 120
 """Columns where no terminal says how many there are."""
@@ -84,11 +84,16 @@ def new_table(title: str | None = None, caption: str | None = None) -> Table:
 def proposals_table(trials: "Sequence[Trial]") -> Table:
     """Show what `suggest` gave."""
     predicted = list(dict.fromkeys(name for trial in trials for name in _predicted(trial)))
-    table = new_table(caption="predicted: median and 90 % interval of one training" if predicted else None)
+    captions = ["predicted: median and 90 % interval of one training"] if predicted else []
+    captions += dict.fromkeys(line for trial in trials for line in leaning_lines(trial.note))
+    table = new_table(caption="\n".join(captions) or None)
     table.add_column("#", justify="right")
     table.add_column("configuration", ratio=1)
     for name in predicted:
         table.add_column(name)
+    climbing = any(trial.fidelity is not None for trial in trials)
+    if climbing:
+        table.add_column("fidelity", justify="right")
     table.add_column("kind")
     for trial in trials:
         cells = []
@@ -96,17 +101,40 @@ def proposals_table(trials: "Sequence[Trial]") -> Table:
             interval = _predicted(trial).get(name)
             low, middle, high = interval or (0.0, 0.0, 0.0)
             cells.append(f"{number_text(middle)}  [{number_text(low)}, {number_text(high)}]" if interval else "")
+        if climbing:
+            cells.append(fidelity_text(trial))
         table.add_row(
             str(trial.number), config_text(trial.config), *cells, str(trial.note.get("kind", trial.origin))
         )
     return table
 
 
-def trials_table(trials: "Iterable[Trial]", metrics: Sequence[str]) -> Table:
+def fidelity_text(trial: "Trial") -> str:
+    """Write how much a training is given, and the trial that it continues."""
+    if trial.fidelity is None:
+        return ""
+    return number_text(trial.fidelity) + ("" if trial.continues is None else f" (from #{trial.continues})")
+
+
+def leaning_lines(note: Mapping[str, object]) -> list[str]:
+    """Say what a suggestion leaned on besides the study's own data, one line each."""
+    lines = []
+    earlier, beliefs = note.get("earlier"), note.get("beliefs")
+    for metric, weights in earlier.items() if isinstance(earlier, Mapping) else ():
+        lines += [f"earlier study {name}: weight {weight:.2f} in {metric}" for name, weight in weights.items()]
+    if isinstance(beliefs, Mapping):
+        lines.append(f"beliefs: weight {beliefs['weight']:.2f}, trust {beliefs['trust']:.2f}")
+    return lines
+
+
+def trials_table(trials: "Sequence[Trial]", metrics: Sequence[str]) -> Table:
     """Show trials with some of their metrics."""
     table = new_table()
     table.add_column("#", justify="right")
     table.add_column("state")
+    climbing = any(trial.fidelity is not None for trial in trials)
+    if climbing:
+        table.add_column("fidelity", justify="right")
     for name in metrics:
         table.add_column(name, justify="right")
     table.add_column("seconds", justify="right")
@@ -119,6 +147,7 @@ def trials_table(trials: "Iterable[Trial]", metrics: Sequence[str]) -> Table:
         table.add_row(
             str(trial.number),
             state,
+            *([fidelity_text(trial)] if climbing else []),
             *(metric_text(trial.metrics.get(name)) for name in metrics),
             "" if trial.seconds is None else number_text(trial.seconds),
             note,
@@ -141,6 +170,8 @@ def trial_table(trial: "Trial", meanings: Mapping[str, str]) -> Table:
     for name, item in about.items():
         if item is not None:
             table.add_row(name, number_text(item) if isinstance(item, float) else str(item), "")
+    for line in leaning_lines(trial.note):
+        table.add_row("leaned on", *line.split(": ", 1))
     return table
 
 
@@ -194,24 +225,10 @@ def recommendation_table(found: "Recommendation", metrics: Sequence[str], meanin
     derived = {name: measured(name, found.measured, found.config) for name in shown if name not in found.measured}
     known = {name: value for name, value in derived.items() if not math.isnan(value)}
     return estimates_table(
-        f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}",
+        f"Recommended: trial {found.number}, trained {found.trainings} time{'s' * (found.trainings > 1)}"
+        + (f", up to {number_text(found.fidelity)}" if found.fidelity is not None else ""),
         found.config, shown, meanings, {**found.measured, **known},
     )  # fmt: skip
-
-
-def answer_table(found: "Answer", metrics: Sequence[str]) -> Table:
-    """Show the answer to an inverse query."""
-    table = new_table(found.statement)
-    table.add_column("probability", justify="right")
-    for name in metrics:
-        table.add_column(name)
-    table.add_column("configuration", ratio=1)
-    for config, probability, predictions in zip(
-        found.configs, found.probabilities, found.predictions, strict=True
-    ):
-        shown = (estimate_text(predictions[name]) if name in predictions else "" for name in metrics)
-        table.add_row(f"{probability:.2g}", *shown, config_text(config))
-    return table
 
 
 def pareto_table(found: "ParetoSet", metrics: Sequence[str]) -> Table:

@@ -9,7 +9,7 @@ from physai_inverse.importers.forms import read_number
 from physai_inverse.observations import FAILURES, Metric, Observation, Scalar, TrialState
 from physai_inverse.space import Space
 
-FIELDS = ("number", "state", "seed", "seconds", "reason", "kind", "origin")
+FIELDS = ("number", "state", "seed", "seconds", "reason", "kind", "origin", "fidelity")
 """What is known of a training beside configuration and metrics, in the order of the columns."""
 
 ALIASES = {"status": "state"}
@@ -74,6 +74,7 @@ class Records:
             seconds=_seconds(fields.get("seconds")),
             reason=None if fields.get("reason") in (None, "") else str(fields["reason"]),
             kind=_kind(fields.get("kind"), state),
+            fidelity=_fidelity(fields.get("fidelity")),
         )
 
 
@@ -111,6 +112,18 @@ def _seconds(value: object) -> float | None:
         raise InvalidInput(f"`seconds` must be a number of at least 0, not {value!r}.") from error
     if not 0 <= number < float("inf"):
         raise InvalidInput(f"`seconds` must be a finite number of at least 0, not {value!r}.")
+    return number
+
+
+def _fidelity(value: object) -> float | None:
+    if value in (None, ""):
+        return None
+    try:
+        number = read_number(float(value) if isinstance(value, str) else value, "fidelity")
+    except ValueError as error:
+        raise InvalidInput(f"`fidelity` must be a number above 0, not {value!r}.") from error
+    if not 0 < number < float("inf"):
+        raise InvalidInput(f"`fidelity` must be a finite number above 0, not {value!r}.")
     return number
 
 

@@ -225,6 +225,7 @@ def _json_line(row: TrialRow) -> str:
         "reason": seen.reason,
         "kind": seen.kind,
         "origin": row.origin or None,
+        "fidelity": seen.fidelity,
     }
     kept = {key: value for key, value in plain.items() if value is not None}
     return json.dumps(kept, allow_nan=False, ensure_ascii=False) + "\n"
@@ -239,12 +240,14 @@ def _csv_text(rows: Sequence[TrialRow], space: Space) -> str:
             if isinstance(metric, Measurement):
                 errors |= {name} if metric.standard_error is not None else set()
                 censored |= {name} if metric.censored is not None else set()
-    header = [*FIELDS, *(_parameter_column(name) for name in space.parameters)]
+    climbing = any(row.observation.fidelity is not None for row in rows)
+    header = [name for name in FIELDS if name != "fidelity" or climbing]
+    header += [_parameter_column(name) for name in space.parameters]
     for name in metrics:
         header.append(f"metric:{name}")
         header += [f"standard_error:{name}"] * (name in errors) + [f"censored:{name}"] * (name in censored)
     lines = [_csv_line(map(guard, header))]
-    lines += [_csv_line(_cells(row, space, metrics, errors, censored)) for row in rows]
+    lines += [_csv_line(_cells(row, space, metrics, errors, censored, climbing=climbing)) for row in rows]
     return "".join(lines)
 
 
@@ -255,7 +258,13 @@ def _csv_line(cells: Iterable[str]) -> str:
 
 
 def _cells(
-    row: TrialRow, space: Space, metrics: Iterable[str], errors: set[str], censored: set[str]
+    row: TrialRow,
+    space: Space,
+    metrics: Iterable[str],
+    errors: set[str],
+    censored: set[str],
+    *,
+    climbing: bool,
 ) -> Iterator[str]:
     seen = row.observation
     yield str(seen.number)
@@ -264,6 +273,8 @@ def _cells(
     yield "" if seen.seconds is None else number_cell(seen.seconds)
     for text in (seen.reason, seen.kind, row.origin):
         yield guard(text or "")
+    if climbing:
+        yield "" if seen.fidelity is None else number_cell(seen.fidelity)
     for name, parameter in space.parameters.items():
         if name in seen.config:
             value = seen.config[name]

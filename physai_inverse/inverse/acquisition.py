@@ -37,8 +37,6 @@ NUM_DRAWS = 64
 RIDGE = 0.05
 """Weight of the sum beside the worst wish in the augmented Chebyshev distance (Knowles 2006)."""
 
-__all__ = ["Acquisition", "log_distance_improvement", "log_expected_improvement"]
-
 
 @dataclass(frozen=True)
 class Acquisition:
@@ -117,7 +115,8 @@ class Acquisition:
 
     def _weighted(self, units: "np.ndarray") -> "np.ndarray":
         import numpy as np
-        from scipy.special import ndtri
+
+        from physai_inverse.normal import ndtri
 
         rng = generator(self.seed, "weights")
         weights = rng.dirichlet(np.ones(len(self._wishes)))

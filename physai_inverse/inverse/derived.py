@@ -11,9 +11,9 @@ of composite functions"; the additive recurrence of Roberts 2018, see `space.sam
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
 from physai_inverse.errors import NotFound
@@ -60,6 +60,14 @@ class AbstractDerived(AbstractMetricModel):
         """Give latent mean and standard deviation ``[n]``."""
         return moments(*self.components(units))
 
+    @abstractmethod
+    def remade(self, change: "Callable[[AbstractMetricModel], AbstractMetricModel]") -> "AbstractDerived":
+        """Give the same, computed from changed models."""
+
+    def conditioned(self, units: "np.ndarray") -> "AbstractDerived":
+        """Give the model as if trainings at points ``[q, d]`` had come out as expected."""
+        return self.remade(lambda model: model.conditioned(units))
+
     def held_out(self) -> Scores:
         """Refuse: the metrics behind it are what is scored.
 
@@ -104,18 +112,22 @@ def log_mean(log_values: "np.ndarray") -> "np.ndarray":
         return np.asarray(np.log(np.exp(log_values - top).mean(axis=1)) + top[:, 0])
 
 
+@cache
 def normal_draws(num: int, dimension: int) -> "np.ndarray":
     """Give ``[num, dimension]`` quasi-random standard normal numbers, the same at every call."""
     import numpy as np
-    from scipy.special import ndtri
+
+    from physai_inverse.normal import ndtri
 
     golden = 2.0
     for _ in range(60):  # the root of x**(dimension + 1) = x + 1
         golden = (1.0 + golden) ** (1.0 / (dimension + 1))
     steps = golden ** -np.arange(1.0, dimension + 1)
-    draws = ndtri((0.5 / num + np.arange(num)[:, None] * steps) % 1.0)
-    draws -= draws.mean(axis=0)
-    return np.asarray(draws / draws.std(axis=0))
+    shares = (0.5 / num + np.arange(num)[:, None] * steps) % 1.0
+    draws = ndtri(shares.ravel()).reshape(shares.shape)
+    draws = (draws - draws.mean(axis=0)) / draws.std(axis=0)
+    draws.flags.writeable = False
+    return np.asarray(draws)
 
 
 @dataclass(frozen=True)
@@ -186,9 +198,9 @@ class Line(AbstractDerived):
         mean, covariance = self.part.joint(units)
         return self.warp.sign * mean, covariance
 
-    def conditioned(self, units: "np.ndarray") -> "Line":
-        """Give the model as if trainings at points ``[q, d]`` had come out as expected."""
-        return replace(self, part=self.part.conditioned(units))
+    def remade(self, change: "Callable[[AbstractMetricModel], AbstractMetricModel]") -> "Line":
+        """Give the line in a changed metric."""
+        return replace(self, part=change(self.part))
 
     def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
         """Give the metric's own distances."""
@@ -284,9 +296,9 @@ class Composite(AbstractDerived):
         shrunk = mean + np.sqrt(1 - BANDWIDTH**2) * (latent - mean)
         return shrunk, np.broadcast_to(BANDWIDTH * spread, shrunk.shape)
 
-    def conditioned(self, units: "np.ndarray") -> "Composite":
-        """Give the model as if trainings at points ``[q, d]`` had come out as expected."""
-        return replace(self, parts={name: model.conditioned(units) for name, model in self.parts.items()})
+    def remade(self, change: "Callable[[AbstractMetricModel], AbstractMetricModel]") -> "Composite":
+        """Give the expression over changed metrics."""
+        return replace(self, parts={name: change(model) for name, model in self.parts.items()})
 
     def predict(self, units: "np.ndarray", *, noise: bool = True) -> Prediction:
         """Predict in the expression's own units; see `AbstractMetricModel.predict`."""

@@ -39,7 +39,8 @@ def goal_log_probability(
         NotFound: the metric has no model.
     """
     import numpy as np
-    from scipy.special import log_ndtr
+
+    from physai_inverse.normal import log_ndtr
 
     model = forward.model(goal.metric)
     mean, deviation = components(model, units, noise=noise)
@@ -59,7 +60,8 @@ def goal_log_probability(
 def _log_interval(low: "np.ndarray", high: "np.ndarray") -> "np.ndarray":
     """Give ``log(Phi(high) - Phi(low))``; in the upper tail by symmetry, where both would round to one."""
     import numpy as np
-    from scipy.special import log_ndtr
+
+    from physai_inverse.normal import log_ndtr
 
     upper = low > 0
     low, high = np.where(upper, -high, low), np.where(upper, -low, high)

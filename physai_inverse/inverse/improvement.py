@@ -34,7 +34,8 @@ def log_expected_improvement(
 def _log_h(z: "np.ndarray") -> "np.ndarray":
     """Give ``log(phi(z) + z Phi(z))``; for z below -1 through erfcx, where the sum would cancel."""
     import numpy as np
-    from scipy.special import erfcx, ndtr
+
+    from physai_inverse.normal import erfcx, ndtr
 
     result = np.empty_like(z)
     high = z > -1.0
@@ -64,7 +65,8 @@ def log_distance_improvement(
         distance: of the incumbent, above 0; one, or several that the shapes of mean and deviation allow for.
     """
     import numpy as np
-    from scipy.special import ndtr
+
+    from physai_inverse.normal import ndtr
 
     def density(z: "np.ndarray") -> "np.ndarray":
         return np.asarray(np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi))

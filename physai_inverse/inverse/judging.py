@@ -9,7 +9,7 @@ Sources: Fröhlich et al. 2020, "Noisy-input entropy search for efficient robust
 the process over a neighbourhood); Makarova et al. 2021, "Risk-averse heteroscedastic Bayesian optimization".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from physai_inverse.forward import (
     Dataset,
     ForwardMap,
     Prediction,
+    Scores,
     normal_quantile,
 )
 from physai_inverse.inverse.derived import AbstractDerived, components, moments, with_derived
@@ -74,9 +75,13 @@ class Neighbourhood(AbstractDerived):
         worst = (self.way * mean).argmax(axis=0)[None]
         return np.take_along_axis(mean, worst, axis=0)[0], np.take_along_axis(deviation, worst, axis=0)[0]
 
-    def conditioned(self, units: "np.ndarray") -> "Neighbourhood":
-        """Give the model as if trainings at points ``[q, d]`` had come out as expected."""
-        return replace(self, model=self.model.conditioned(units))
+    def remade(self, change: "Callable[[AbstractMetricModel], AbstractMetricModel]") -> "Neighbourhood":
+        """Give the same judgement of a changed quantity."""
+        return replace(self, model=change(self.model))
+
+    def held_out(self) -> Scores:
+        """Score the quantity itself."""
+        return self.model.held_out()
 
     def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
         """Give the quantity's own distances."""
@@ -156,9 +161,13 @@ class SeedQuantile(AbstractDerived):
         """Predict what one training gives, or the mean over many: as the quantity itself does."""
         return self.model.predict(units, noise=noise)
 
-    def conditioned(self, units: "np.ndarray") -> "SeedQuantile":
-        """Give the model as if trainings at points ``[q, d]`` had come out as expected."""
-        return replace(self, model=self.model.conditioned(units))
+    def remade(self, change: "Callable[[AbstractMetricModel], AbstractMetricModel]") -> "SeedQuantile":
+        """Give the same judgement of a changed quantity."""
+        return replace(self, model=change(self.model))
+
+    def held_out(self) -> Scores:
+        """Score the quantity itself."""
+        return self.model.held_out()
 
     def distances(self, first: "np.ndarray", second: "np.ndarray") -> "np.ndarray":
         """Give the quantity's own distances."""

@@ -20,6 +20,9 @@ NUM_LEADERS = 8
 NUM_STEPS = 40
 """Variations of each leader in each round."""
 
+MOST_LEVELS, MOST_SWEEPS = 32, 3
+"""Number of values up to which all values of a parameter are tried, and how often."""
+
 WIDTHS = (0.2, 0.1, 0.05, 0.02, 0.008, 0.003)
 """Steps of the rounds, as shares of the range."""
 
@@ -62,8 +65,39 @@ def maximise(
         steps = steps.reshape(len(leaders), num_steps, -1)
         leaders = np.where(better[:, None], steps[rows, best], leaders)
         values = np.where(better, moved[rows, best], values)
+    leaders, values = _swept(function, space, leaders, values)
     order = np.argsort(-values, kind="stable")
     return leaders[order], values[order]
+
+
+def _swept(
+    function: "Callable[[np.ndarray], np.ndarray]", space: Space, points: "np.ndarray", values: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray]":
+    """Try every other value of every parameter of few values, one parameter at a time, until nothing is better."""
+    import numpy as np
+
+    columns = [
+        (column, (np.arange(levels) + 0.5) / levels)
+        for column, levels in enumerate(parameter.num_levels for parameter in space.free)
+        if levels is not None and levels <= MOST_LEVELS
+    ]
+    if not columns:
+        return points, values
+    for _ in range(MOST_SWEEPS):
+        moved = []
+        for column, cells in columns:
+            part = np.repeat(points, len(cells), axis=0)
+            part[:, column] = np.tile(cells, len(points))
+            moved.append(part.reshape(len(points), len(cells), -1))
+        tried = space.snap(np.concatenate(moved, axis=1).reshape(-1, points.shape[1]))
+        found = np.where(space.feasible(tried), function(tried), -np.inf).reshape(len(points), -1)
+        best, rows = found.argmax(axis=1), np.arange(len(points))
+        better = found[rows, best] > values
+        if not better.any():
+            break
+        points = np.where(better[:, None], tried.reshape(len(points), -1, points.shape[1])[rows, best], points)
+        values = np.where(better, found[rows, best], values)
+    return points, values
 
 
 def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Generator") -> "np.ndarray":

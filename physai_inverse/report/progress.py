@@ -25,7 +25,7 @@ from physai_inverse.report.figures import (
 )
 from physai_inverse.report.words import number
 from physai_inverse.store import Trial
-from physai_inverse.study import Study
+from physai_inverse.study import Study, comparable
 
 NAMES = ("This study", "Random search")
 LINES = (OURS, RANDOM)
@@ -71,7 +71,8 @@ def track(study: Study, wish: Wish) -> Track:
 
     trials = tuple(trial for trial in study.trials if trial.state.finished)
     values = tuple(value(trial, wish.metric) for trial in trials)
-    met = tuple(allowed(trial, study.objective) for trial in trials)
+    counted = {trial.number for trial in comparable(study.fidelity, list(trials))}
+    met = tuple(trial.number in counted and allowed(trial, study.objective) for trial in trials)
     best: list[float] = []
     so_far, top = math.nan, -math.inf
     utilities = Objective((wish,)).utility({wish.metric: np.array(values, dtype=float)})[:, 0].tolist()

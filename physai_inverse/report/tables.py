@@ -9,9 +9,13 @@ from physai_inverse.report.markup import Markup, element
 from physai_inverse.report.words import MINUS, number, percent, scalar, trust, visible
 from physai_inverse.space import Boolean, Choice
 from physai_inverse.store import Trial
+from physai_inverse.study import Answer
 
 MAX_METRIC_COLUMNS = 24
 MAX_REASON = 240
+MOST_TOLD = 0.8
+"""Share of a parameter's range that remains from which a query says nothing of it."""
+
 GRADES = {"good": "● good", "fair": "◐ fair", "poor": "○ poor", "unknown": "· unknown"}
 
 
@@ -117,9 +121,27 @@ def answer_tables(found: Findings) -> list[Markup]:
                 element("h3", visible(answer.query)),
                 element("p", answer.statement),
                 element("div", element("table", head(columns), element("tbody", *rows)), class_="scroll"),
+                *_marginal_lines(answer),
             )
         )
     return result
+
+
+def _marginal_lines(answer: Answer) -> list[Markup]:
+    """Say where the parameters lie that the query says something of."""
+    told = []
+    for marginal in answer.marginals if answer.reachable else ():
+        if marginal.remaining > MOST_TOLD:
+            continue
+        if marginal.quantiles:
+            low, middle, high = (scalar(marginal.quantiles[level]) for level in (0.05, 0.5, 0.95))
+            told.append(f"{marginal.name} {middle} ({low} to {high})")
+        elif marginal.shares:
+            value, share = max(marginal.shares, key=lambda item: item[1])
+            told.append(f"{marginal.name} {scalar(value)} ({percent(share)})")
+    lines = [f"All configurations that meet it have, in nine of ten: {'; '.join(told)}."] if told else []
+    lines += [f"As good along the way: {ridge}." for ridge in answer.ridges]
+    return [element("p", visible(line)) for line in lines]
 
 
 def trial_table(found: Findings) -> Markup:

@@ -53,6 +53,20 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
     Raises:
         InvalidInput: an unknown method, or no point among `MAX_DRAWS` fulfils the constraints.
     """
+    return space.snap(sample_cube(space, num, seed=seed, method=method))
+
+
+def sample_cube(space: Cube, num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
+    """Draw points of the cube as they are before they are snapped; see `sample_units`.
+
+    A step between two of them, unlike one between snapped points, is as likely as the step back.
+
+    Returns:
+        Points ``[num, d]`` whose configurations fulfil the constraints.
+
+    Raises:
+        InvalidInput: see `sample_units`.
+    """
     import numpy as np
 
     if method not in METHODS:
@@ -78,8 +92,7 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
         else:
             draw = rng.random((size, space.dimension))
         drawn += size
-        points = space.snap(draw)
-        points = points[space.feasible(points)]
+        points = draw[space.feasible(space.snap(draw))]
         found.append(points)
         accepted += len(points)
         size = min(4 * size, 2**14)
@@ -110,7 +123,6 @@ def _vary(space: Cube, points: "np.ndarray", num: int, rng: "np.random.Generator
         moved = walkers.copy()
         column = rng.integers(space.dimension, size=num)
         moved[np.arange(num), column] = rng.random(num)
-        moved = space.snap(moved)
-        walkers = np.where(space.feasible(moved)[:, None], moved, walkers)
+        walkers = np.where(space.feasible(space.snap(moved))[:, None], moved, walkers)
     walkers[: len(points)] = points
     return walkers

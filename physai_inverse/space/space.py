@@ -318,13 +318,22 @@ class Space:
         import numpy as np
 
         result = np.ones(len(units), dtype=bool)
+        for held in self.held(units).values():
+            result &= held
+        return result
+
+    def held(self, units: "np.ndarray") -> "dict[str, np.ndarray]":
+        """Say for every constraint, by its text, at which points ``[n, d]`` it is fulfilled: booleans ``[n]``."""
+        import numpy as np
+
         if not self._constraints:
-            return result
+            return {}
         values, flags = self._values(units), self._activity(units)
+        result: dict[str, np.ndarray] = {}
         for constraint in self._constraints:
             bound = np.logical_and.reduce([flags[name] for name in sorted(constraint.names)])
             holds = np.broadcast_to(constraint.evaluate({n: values[n] for n in constraint.names}), (len(units),))
-            result &= ~bound | holds.astype(bool)
+            result[constraint.text] = ~bound | holds.astype(bool)
         return result
 
     def sample(self, num: int, *, seed: int, method: str = "uniform") -> list[dict[str, Scalar]]:

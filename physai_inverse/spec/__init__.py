@@ -2,7 +2,7 @@
 
 from physai_inverse.spec.document import InvalidStudyFile
 from physai_inverse.spec.drafts import draft_for_command, draft_for_task
-from physai_inverse.spec.study_file import Spec, json_schema, load_spec, read_spec
+from physai_inverse.spec.study_file import Spec, json_schema, load_spec, place_of, read_spec
 
 __all__ = [
     "InvalidStudyFile",
@@ -11,5 +11,6 @@ __all__ = [
     "draft_for_task",
     "json_schema",
     "load_spec",
+    "place_of",
     "read_spec",
 ]

@@ -142,7 +142,7 @@ def _section(document: Document, keys: Keys) -> str:
         for kind in ("task", "command", "function"):
             if ("trainer", kind) in document.values:
                 return f"trainer.{kind}"
-    return ".".join(map(str, keys))
+    return ".".join(key for key in keys if isinstance(key, str))  # items of a list share a model
 
 
 def _needs(section: str, key: str) -> str:

@@ -138,6 +138,22 @@ class ObjectiveModel(Model):
     )
 
 
+class FidelityModel(Model):
+    """How much a training can be given; configurations begin at the lowest and are promoted."""
+
+    name: str = Field(description="What the trainer calls it.", examples=["epochs"])
+    low: Number = Field(description="Of the cheapest training worth looking at, above 0.")
+    high: Number = Field(description="Of a full training.")
+    integer: bool | None = Field(
+        None, description="Whether it is a whole number; where both ends are, by default."
+    )
+    log: bool = Field(True, description="Whether rungs are spaced by a ratio, or evenly.")
+    eta: Number = Field(3.0, description="Ratio of a rung to the one before; one of so many goes on.")
+    resume: bool = Field(
+        True, description="Whether trainings that are run elsewhere go on from where the lower rung stopped."
+    )
+
+
 class TaskModel(Model):
     """A built-in training; `physai-inverse tasks` lists them."""
 
@@ -151,18 +167,22 @@ class CommandModel(Model):
     """A program that is run once a training; no shell is involved."""
 
     command: str | list[str] = Field(
-        description="The command, with {parameter}, {seed}, {config} and {out}; arguments in [square brackets] "
-        "are left out where their parameter is inactive. It runs in the folder of the study file.",
+        description="The command, with {parameter}, {seed}, {config}, {out}, {checkpoint}, {resume_from} and the "
+        "fidelity's name; arguments in [square brackets] are left out where their parameter is inactive. It "
+        "runs in the folder of the study file.",
         examples=["python train.py --lr {lr} [--momentum {momentum}] --seed {seed}"],
     )
     metrics: str = Field(
         "stdout", description='Where the metrics are: "stdout" (JSON lines), or a path such as {out}/metrics.json.'
     )
     environment: dict[str, str] = Field(default_factory=dict, description="Variables to add.")
+    stop_early: bool = Field(
+        False, description="Whether to end a training once the curves that it prints look hopeless."
+    )
 
 
 class FunctionModel(Model):
-    """A Python function `f(config)` or `f(config, seed)` that gives a mapping of metrics."""
+    """A Python function `f(config)`, `f(config, seed)` or with more arguments, that gives metrics."""
 
     function: str = Field(
         description='"package.module:name" or "file.py:name", looked for from the folder of the study file.',
@@ -183,6 +203,28 @@ TrainerModel = Annotated[
 ]
 
 
+class BeliefModel(Model):
+    """What is believed of good configurations: one parameter (`near` or `weights`), or a configuration."""
+
+    parameter: str | None = Field(None, description="The parameter's name.", examples=["lr"])
+    near: Scalar | None = Field(None, description="The value that is near.", examples=[1e-3])
+    factor: Number | None = Field(None, description="By how much it may well be off, above 1; 3 by default.")
+    spread: Number | None = Field(None, description="The standard deviation, instead of `factor`.")
+    weights: dict[str, Number] | None = Field(
+        None, description="Value to relative weight, instead of `near`; values left out weigh 1."
+    )
+    config: dict[str, Scalar] | None = Field(
+        None, description="A configuration or a part of one, instead of `parameter`."
+    )
+
+
+class EarlierModel(Model):
+    """An earlier study in a database that holds several."""
+
+    store: str = Field(description="The database: a path relative to the study file, or a URL.")
+    name: str = Field(description="The study's name in it.")
+
+
 class StudyModel(Model):
     """A study: what may be configured, what is wanted, and what turns a configuration into metrics."""
 
@@ -192,10 +234,29 @@ class StudyModel(Model):
         list[str], Field(description="What must hold between parameters.", examples=[["width * depth <= 2048"]])
     ] = []
     objective: ObjectiveModel
+    fidelity: FidelityModel | None = Field(
+        None, description="Epochs, a share of the data, a width: try many at little, train the best in full."
+    )
+    method: Literal["model", "random", "asha", "lowest"] = Field(
+        "model", description="How configurations are chosen; asha and lowest need a fidelity."
+    )
     metrics: Annotated[dict[str, str], Field(description="Metric name to its meaning and unit, for people.")] = {}
     trainer: TrainerModel | None = Field(
         None, description="What trains; may be left out where trainings are run elsewhere and only observed."
     )
+    start: Annotated[
+        list[dict[str, Scalar]], Field(description="Configurations to be trained before any other.")
+    ] = []
+    beliefs: Annotated[
+        list[BeliefModel], Field(description="What is believed of good configurations; may be wrong.")
+    ] = []
+    earlier: Annotated[
+        list[str | EarlierModel],
+        Field(
+            description="Earlier studies that share parameters: study files, or databases, relative to this file.",
+            examples=[["last_month.yaml"]],
+        ),
+    ] = []
     budget: Annotated[Whole, Field(ge=1, description="How many trainings `run` makes.")] = 40
     workers: Annotated[Whole, Field(ge=1, description="How many trainings run at a time.")] = 1
     timeout: Annotated[Number, Field(gt=0)] | None = Field(None, description="Seconds a training may take.")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.inverse import check_robust
 from physai_inverse.objective import GOAL_KEYS, Objective
 from physai_inverse.observations import Config, Scalar, Trainer
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
+from physai_inverse.space.beliefs import Belief, Beliefs
 from physai_inverse.spec.document import Document, Keys
 
 if TYPE_CHECKING:
@@ -104,16 +106,43 @@ class Parts:
             return objective
         return None
 
+    def fidelity(self, plain: Mapping[str, Any] | None, space: Space | None, method: str) -> Fidelity | None:
+        """Build the fidelity and hold it against space and method; None where there is none, or has problems."""
+        if plain is None:
+            if method in ("asha", "lowest"):
+                text = f"{method} climbs rungs and needs a `fidelity`, such as {{name: epochs, low: 1, high: 81}}."
+                self.problems.append(self.document.line(("method",), text))
+            return None
+        whole = all(float(plain[key]).is_integer() for key in ("low", "high"))
+        given = {**plain, "integer": whole if plain["integer"] is None else plain["integer"]}
+        with self.refused_at(("fidelity",)):
+            fidelity = Fidelity(**given)
+            if space is not None and fidelity.name in space.parameters:
+                raise InvalidInput(
+                    f"`name` {fidelity.name!r} is a parameter of the space, too; take it out there."
+                )
+            return fidelity
+        return None
+
     def trainer(
-        self, plain: Mapping[str, Any], folder: Path, space: Space | None, timeout: float | None
+        self,
+        plain: Mapping[str, Any],
+        folder: Path,
+        space: Space | None,
+        timeout: float | None,
+        fidelity: Fidelity | None = None,
     ) -> Trainer | None:
         """Build the trainer and hold its placeholders or knobs against the space; None where it has problems."""
-        from physai_inverse.trainers import CommandTrainer, FunctionTrainer
+        from physai_inverse.trainers import CommandTrainer, FunctionTrainer, bound
 
+        level = None if fidelity is None else fidelity.name
         before = len(self.problems)
         made: Trainer | None = None
         if "task" in plain:
             made = self._task(plain, space)
+            if made is not None and level is not None:
+                with self.refused_at(("fidelity",)):
+                    bound(made, level)
         elif "command" in plain:
             with self.refused_at(("trainer",)):
                 command = CommandTrainer(
@@ -122,18 +151,46 @@ class Parts:
                     metrics=plain.get("metrics", "stdout"),
                     environment=plain.get("environment", {}),
                     folder=str(folder),
+                    fidelity=level,
+                    stop_early=plain.get("stop_early", False),
                 )
                 made = command
+                if level is not None:
+                    bound(command, level)
                 if space is not None:
                     conditional = [name for name, item in space.parameters.items() if item.when is not None]
                     command.check(list(space.parameters), conditional)
         else:
             target = str(plain["function"])
-            made = FunctionTrainer(target, str(folder))
+            made = FunctionTrainer(target, str(folder), level)
             if target.rpartition(":")[1:] in (("", target), (":", "")) or target.startswith(":"):
                 text = f'expected "package.module:name" or "file.py:name", got {target!r}.'
                 self.problems.append(self.document.line(("trainer", "function"), text))
         return made if len(self.problems) == before else None
+
+    def start(self, configs: Iterable[Config], space: Space | None) -> tuple[Config, ...]:
+        """Check configurations against the space."""
+        found: list[Config] = []
+        for index, config in enumerate(configs if space is not None else ()):
+            with self.refused_at(("start", index)):
+                assert space is not None
+                found.append(space.check(config))
+        return tuple(found)
+
+    def beliefs(self, bodies: Iterable[Mapping[str, Any]], space: Space | None) -> tuple[Belief, ...]:
+        """Build beliefs and hold each against the space, and all of them against each other."""
+        before = len(self.problems)
+        found: list[Belief] = []
+        for index, body in enumerate(bodies):
+            with self.refused_at(("beliefs", index)):
+                belief = _belief(body, space)
+                if space is not None:
+                    Beliefs(space, (belief,))
+                found.append(belief)
+        if space is not None and len(self.problems) == before:
+            with self.refused_at(("beliefs",)):
+                Beliefs(space, tuple(found))
+        return tuple(found)
 
     def _task(self, plain: Mapping[str, Any], space: Space | None) -> Trainer | None:
         from physai_inverse.trainers import describe, load_task
@@ -168,6 +225,24 @@ class Parts:
             if name not in given:
                 text = f"the task `{plain['task']}` gives no metric `{name}`.{_close(name, given)} It gives "
                 self.problems.append(self.document.line(("objective",), f"{text}{', '.join(given)}."))
+
+
+def _belief(body: Mapping[str, Any], space: Space | None) -> Belief:
+    """Build a belief as a study file writes it.
+
+    Raises:
+        InvalidInput: it names both a parameter and a configuration or neither, or says what does not go together.
+    """
+    given = {key: value for key, value in body.items() if value is not None}
+    if ("parameter" in given) == ("config" in given):
+        raise InvalidInput("a belief needs either `parameter` or `config`.")
+    about = given.pop("parameter", None) or given.pop("config")
+    if space is not None and isinstance(about, str) and "weights" in given:
+        # YAML's keys are texts; the values that they stand for may be numbers or booleans.
+        options = getattr(space.parameters.get(about), "options", ())
+        named = {(str(option).lower() if isinstance(option, bool) else str(option)): option for option in options}
+        given["weights"] = {named.get(key, key): weight for key, weight in given["weights"].items()}
+    return Belief(about, **given)
 
 
 def _check_knob(name: str, parameter: Parameter, task: "Task") -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from physai_inverse.errors import InvalidInput
+from physai_inverse.errors import InvalidInput, NotFound
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.objective import Objective
-from physai_inverse.observations import Trainer, check_name
+from physai_inverse.observations import Config, Trainer, check_name
 from physai_inverse.space import Space
-from physai_inverse.spec.document import Document, InvalidStudyFile, read_bytes, read_document
+from physai_inverse.space.beliefs import Belief
+from physai_inverse.spec.document import Document, InvalidStudyFile, Keys, read_bytes, read_document
 from physai_inverse.spec.findings import findings
 from physai_inverse.spec.parts import Parts
 
@@ -37,6 +39,11 @@ class Spec:
         store: path of the database, or a URL.
         baseline: whether `run` gives random search the same number of trainings.
         confirm: fresh trainings of each pick at the end of `run`.
+        fidelity: how much a training can be given; None for full trainings alone.
+        method: how configurations are chosen.
+        start: configurations to be trained before any other.
+        beliefs: what is believed of good configurations.
+        earlier: earlier studies, each a store with the name of the study in it; None where it holds one.
     """
 
     path: Path
@@ -52,12 +59,18 @@ class Spec:
     store: Path | str = field(repr=False)  # a URL may hold a password
     baseline: bool
     confirm: int
+    fidelity: Fidelity | None = None
+    method: str = "model"
+    start: tuple[Config, ...] = ()
+    beliefs: tuple[Belief, ...] = ()
+    earlier: tuple[tuple[Path | str, str | None], ...] = field(default=(), repr=False)  # for the same reason
 
     def open_study(self, *, read_only: bool = False, grow: bool = False) -> "Study":
         """Open the study on its store.
 
         Raises:
-            NotFound, Conflict, StoreDamaged, StoreUnavailable: see `Study`.
+            NotFound, Conflict, StoreDamaged, StoreUnavailable: see `Study`; also of an earlier study.
+        InvalidInput: an earlier study shares no parameter with this one.
         """
         from physai_inverse.study import Study
 
@@ -69,6 +82,11 @@ class Spec:
             seed=self.seed,
             read_only=read_only,
             grow=grow,
+            fidelity=self.fidelity,
+            method=self.method,
+            start=self.start,
+            beliefs=self.beliefs,
+            earlier=self.earlier,
         )
 
     def require_trainer(self) -> Trainer:
@@ -124,11 +142,15 @@ def read_spec(path: Path, content: bytes) -> Spec:
     folder = path.absolute().parent
     space = parts.space(plain["space"], model.constraints)
     objective = parts.objective(plain["objective"], space)
+    fidelity = parts.fidelity(plain["fidelity"], space, model.method)
     trainer: Trainer | None = None
     if plain["trainer"] is not None:
-        trainer = parts.trainer(plain["trainer"], folder, space, model.timeout)
+        trainer = parts.trainer(plain["trainer"], folder, space, model.timeout, fidelity)
         parts.known_metrics(plain["trainer"], objective)
     store = _store(document, parts, model.store, path)
+    start = parts.start(model.start, space)
+    beliefs = parts.beliefs(plain["beliefs"], space)
+    earlier = _earlier(document, parts, plain["earlier"], path)
     if parts.problems:
         raise InvalidStudyFile(tuple(dict.fromkeys(parts.problems)))
     assert space is not None
@@ -147,6 +169,11 @@ def read_spec(path: Path, content: bytes) -> Spec:
         store=store,
         baseline=model.baseline is not None,
         confirm=model.confirm,
+        fidelity=fidelity,
+        method=model.method,
+        start=start,
+        beliefs=beliefs,
+        earlier=earlier,
     )
 
 
@@ -161,15 +188,50 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _store(document: Document, parts: Parts, given: str | None, path: Path) -> Path | str:
+def _store(document: Document, parts: Parts, given: str | None, path: Path, keys: Keys = ("store",)) -> Path | str:
     if given is None:
         return path.absolute().with_suffix(".db")
     if "://" in given:
         return given
     if not given or "\0" in given or given == ":memory:":
         text = f"expected a path or a URL, got {given!r}: every command opens the store anew."
-        parts.problems.append(document.line(("store",), text))
+        parts.problems.append(document.line(keys, text))
     return path.absolute().parent / given
+
+
+def _earlier(
+    document: Document, parts: Parts, given: list[str | dict[str, str]], path: Path
+) -> tuple[tuple[Path | str, str | None], ...]:
+    """Say where the earlier studies are; a study file stands for the database and the study that it names."""
+    found: list[tuple[Path | str, str | None]] = []
+    for index, item in enumerate(given):
+        if isinstance(item, dict):
+            found.append((_store(document, parts, item["store"], path, ("earlier", index, "store")), item["name"]))
+        elif item.endswith((".yaml", ".yml")):
+            try:
+                found.append(place_of(path.absolute().parent / item))
+            except (InvalidInput, NotFound) as error:
+                parts.problems.append(document.line(("earlier", index), str(error)))
+        else:
+            found.append((_store(document, parts, item, path, ("earlier", index)), None))
+    return tuple(found)
+
+
+def place_of(path: Path) -> tuple[Path | str, str]:
+    """Give the store of a study file and the study's name in it, whatever else the file says.
+
+    Raises:
+        NotFound: there is no such file.
+        InvalidStudyFile: it is no YAML mapping, or its store is none.
+        InvalidInput: it cannot be read.
+    """
+    document = read_document(str(path), read_bytes(path))
+    parts = Parts(document)
+    store, name = document.content.get("store"), document.content.get("name")
+    place = _store(document, parts, None if store is None else str(store), path)
+    if parts.problems:
+        raise InvalidStudyFile(tuple(parts.problems))
+    return place, path.stem if name is None else str(name)
 
 
 def _known() -> dict[str, tuple[str, ...]]:
@@ -189,6 +251,9 @@ def _known() -> dict[str, tuple[str, ...]]:
     return {
         "": keys(models.StudyModel),
         "objective": keys(models.ObjectiveModel),
+        "fidelity": keys(models.FidelityModel),
+        "beliefs": keys(models.BeliefModel),
+        "earlier": keys(models.EarlierModel),
         "trainer.task": keys(models.TaskModel),
         "trainer.command": keys(models.CommandModel),
         "trainer.function": keys(models.FunctionModel),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import FAILURES, Observation, TrialState, as_metrics, check_name
@@ -13,6 +14,9 @@ MAX_REASON = 10_000
 MAX_COUNT = 1_000_000
 MAX_ATTEMPTS = 3
 """How often a trial is handed out where a study's settings do not say."""
+
+Wanted: TypeAlias = int | Sequence[int]
+"""How many trials at most, or the numbers of the only ones that are wanted."""
 
 
 def draft(proposal: object) -> TrialRow:
@@ -35,6 +39,8 @@ def draft(proposal: object) -> TrialRow:
         waiting=0,
         attempt=0,
         version=0,
+        fidelity=fidelity(proposal.fidelity),
+        continues=None if proposal.continues is None else count("continues", proposal.continues),
         crc=0,
     )
 
@@ -51,7 +57,7 @@ def imported(observations: object) -> tuple[list[TrialRow], list[ObservationRow]
             raise InvalidInput(f"`observations[{index}]` must be an `Observation`, not {type(given).__name__}.")
         try:
             state = str(final_state(given.state))
-            proposal = draft(Proposal(given.config, given.seed, origin="imported"))
+            proposal = draft(Proposal(given.config, given.seed, origin="imported", fidelity=given.fidelity))
             text, texts = metrics_text(as_metrics(given.metrics))
             result = ObservationRow(
                 study=0,
@@ -148,6 +154,19 @@ def cost(name: str, value: object) -> float | None:
     return abs(float(value))  # -0.0 is 0.0: no database keeps its sign
 
 
+def fidelity(value: object) -> float | None:
+    """Give a finite number above 0, or None.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InvalidInput(f"`fidelity` must be a finite number above 0 or None, not {value!r:.60}.")
+    return float(value)
+
+
 def final_state(state: object) -> TrialState:
     """Give a state that ends a trial.
 
@@ -192,6 +211,20 @@ def request_key(request: object) -> str | None:
         InvalidInput: it is no name.
     """
     return None if request is None else check_name(request, "request")
+
+
+def wanted(name: str, value: object) -> tuple[int, frozenset[int] | None]:
+    """Give how many trials are wanted, and the only ones that are, where they are listed.
+
+    Raises:
+        InvalidInput: neither a number of trials, see `count`, nor different trial numbers.
+    """
+    if isinstance(value, int):
+        return count(name, value), None
+    numbers = frozenset(item for item in sequence(name, value) if isinstance(item, int))
+    if len(numbers) < len(sequence(name, value)):
+        raise InvalidInput(f"`{name}` must be a whole number or different trial numbers, not {value!r}.")
+    return len(numbers), numbers
 
 
 def sequence(name: str, values: object) -> Sequence[object]:

@@ -117,7 +117,13 @@ def keep(writing: Writing, number: object, token: str, lease_seconds: float, now
 
 
 def hand_out(
-    writing: Writing, offer: Offer, count: int, worker: str, lease_seconds: float, now: Moment
+    writing: Writing,
+    offer: Offer,
+    count: int,
+    worker: str,
+    lease_seconds: float,
+    now: Moment,
+    only: frozenset[int] | None = None,
 ) -> list[Trial]:
     """Lease trials that wait to a worker; see `Store.claim`."""
     known = repeated(writing, offer)
@@ -129,12 +135,15 @@ def hand_out(
     expired = [
         (trial, f"worker {lease.worker} did not report")
         for trial, lease in rows.running_rows(writing.connection, writing.head)
-        if now.left(lease) <= 0
+        if now.left(lease) <= 0 and (only is None or trial.number in only)
     ]
     # A waiting trial that has no attempt left takes no place, so more than `count` may have to be read.
     while len(given) < count:
         if not expired:
-            waiting = rows.waiting_rows(writing.connection, writing.head, count - len(given))
+            if only is None:
+                waiting = rows.waiting_rows(writing.connection, writing.head, count - len(given))
+            else:
+                waiting = _waiting_among(writing, only, count - len(given))
             if not waiting:
                 break
             expired = [(trial, "its worker was lost") for trial in waiting]
@@ -151,6 +160,11 @@ def hand_out(
     answer_of(writing, offer, given, leases)
     writing.finish("claimed", worker=worker, failed=failed)
     return [rows.trial_of(trial, token=lease.token) for trial, lease in zip(given, leases, strict=True)]
+
+
+def _waiting_among(writing: Writing, only: frozenset[int], count: int) -> list[TrialRow]:
+    found = (rows.trial_row(writing.connection, writing.head, number) for number in sorted(only))
+    return [trial for trial in found if trial.state == "proposed" and trial.waiting][:count]
 
 
 def _give_up(writing: Writing, trial: TrialRow, reason: str) -> None:

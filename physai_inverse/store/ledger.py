@@ -81,6 +81,11 @@ class Store:
         """The file; None in memory and on a server."""
         return self._location.path
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone with this process."""
+        return self._location.sqlite and self.path is None
+
     # Studies
 
     def create_study(
@@ -215,11 +220,8 @@ class Store:
         seconds = None if lease_seconds is None else door.duration("lease_seconds", lease_seconds)
         offer = Offer("propose", door.request_key(request), fingerprint([worker, lease_seconds, *drafts]))
         with self._writing(name) as writing:
-            if seconds is None:
-                return take_in(writing, offer, drafts, seen=seen)
-            return take_in(
-                writing, offer, drafts, seen=seen, lease=(worker, seconds, self._clock.now(writing.connection))
-            )
+            lease = None if seconds is None else (worker, seconds, self._clock.now(writing.connection))
+            return take_in(writing, offer, drafts, seen=seen, lease=lease)
 
     def enqueue(self, name: str, configs: Sequence[Proposal], request: str | None = None) -> list[Trial]:
         """Make proposals trials that wait for a claim.
@@ -235,7 +237,7 @@ class Store:
             return take_in(writing, offer, drafts)
 
     def claim(
-        self, name: str, count: int, *, worker: str, lease_seconds: float, request: str | None = None
+        self, name: str, count: door.Wanted, *, worker: str, lease_seconds: float, request: str | None = None
     ) -> list[Trial]:
         """Lease trials that wait: first those whose lease has ended, then the queue, each in order of number.
 
@@ -243,22 +245,22 @@ class Store:
 
         Args:
             name: of the study.
-            count: how many at most; fewer, or none, where fewer wait.
+            count: how many at most; fewer, or none, where fewer wait. Or the numbers of the only ones wanted.
             worker: who will run them.
             lease_seconds: until they are given to another worker.
             request: the key that makes repeating harmless.
 
         Raises:
             InvalidInput: an argument cannot be meant.
-            NotFound: there is no such study.
+            NotFound: there is no such study, or no trial of one of the numbers.
             Conflict: the key was used for another request.
         """
-        door.count("count", count)
+        most, only = door.wanted("count", count)
         check_name(worker, "worker")
         seconds = door.duration("lease_seconds", lease_seconds)
         offer = Offer("claim", door.request_key(request), fingerprint([count, worker, lease_seconds]))
         with self._writing(name) as writing:
-            return hand_out(writing, offer, count, worker, seconds, self._clock.now(writing.connection))
+            return hand_out(writing, offer, most, worker, seconds, self._clock.now(writing.connection), only)
 
     def heartbeat(self, name: str, number: int, token: str, *, lease_seconds: float) -> float:
         """Extend a lease from now on, also one that has ended while nobody took the trial.
@@ -284,11 +286,8 @@ class Store:
         """
         dead = {check_name(worker, "worker") for worker in door.sequence("workers", workers)}
         with self._writing(name) as writing:
-            lost = [
-                trial
-                for trial, lease in rows.running_rows(writing.connection, writing.head)
-                if lease.worker in dead
-            ]
+            running = rows.running_rows(writing.connection, writing.head)
+            lost = [trial for trial, lease in running if lease.worker in dead]
             for trial in lost:
                 writing.change(trial, state="proposed", waiting=1)
             if lost:

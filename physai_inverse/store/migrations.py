@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
 
 from physai_inverse.errors import StoreDamaged, StoreUnavailable
@@ -26,16 +26,24 @@ SCHEMA_LOCK = 0x50485949
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables, indexes and triggers of schema 1."""
+    """Make all tables, indexes and triggers, as they are today: a new store needs no later step."""
     tables.metadata.create_all(connection, checkfirst=False)
-    for statement in tables.triggers(connection.dialect.name):
+    for statement in (*tables.INDEXES, *tables.triggers(connection.dialect.name)):
         connection.exec_driver_sql(
             statement.replace("%", "%%") if connection.dialect.name != "sqlite" else statement
         )
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_tables,)
-"""Step n brings a store from schema n to schema n + 1."""
+def add_fidelity(connection: Connection) -> None:
+    """Give trials their fidelity and the trial that they continue."""
+    present = {column["name"] for column in inspect(connection).get_columns("trial")}
+    for name, kind in (("fidelity", "DOUBLE PRECISION"), ("continues", "BIGINT")):
+        if name not in present:
+            connection.exec_driver_sql(f"ALTER TABLE trial ADD COLUMN {name} {kind}")
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_tables, add_fidelity)
+"""Step n brings a store from schema n to schema n + 1, and finds its work done in one that was made new."""
 
 
 def make_file(path: Path) -> None:

@@ -299,6 +299,8 @@ def trial_of(
         {} if row.note == "{}" else read_json(row.note),
         token,
         late,
+        row.fidelity,
+        row.continues,
     )
 
 
@@ -314,6 +316,7 @@ def observation_of(connection: Connection, head: StudyRow, row: ObservationRow, 
         reason=row.reason,
         kind=row.kind,
         number=row.number,
+        fidelity=trial.fidelity,
     )
 
 

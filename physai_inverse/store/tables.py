@@ -14,13 +14,11 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
 )
 
 from physai_inverse.errors import StoreDamaged
@@ -56,7 +54,11 @@ class SpaceRow(NamedTuple):
 
 
 class TrialRow(NamedTuple):
-    """One trial; `waiting` is 1 while `claim` may hand it out."""
+    """One trial; `waiting` is 1 while `claim` may hand it out.
+
+    `fidelity` and `continues` came with schema 2. Where both are empty the checksum leaves them out, so that it is
+    the one that a row of schema 1 was written with.
+    """
 
     study: int
     number: int
@@ -69,6 +71,8 @@ class TrialRow(NamedTuple):
     waiting: int
     attempt: int
     version: int
+    fidelity: float | None
+    continues: int | None
     crc: int
 
 
@@ -142,7 +146,7 @@ Row = TypeVar("Row", StudyRow, SpaceRow, TrialRow, LeaseRow, ObservationRow, Cur
 
 def sealed(row: Row) -> Row:
     """Give the row with the checksum over its other columns."""
-    return row._replace(crc=crc(*row[:-1]))
+    return row._replace(crc=crc(*_covered(row)))
 
 
 def intact(row: Row) -> Row:
@@ -151,11 +155,17 @@ def intact(row: Row) -> Row:
     Raises:
         StoreDamaged: it is not; names table and row, the caller adds the file.
     """
-    if crc(*row[:-1]) != row.crc:
+    if crc(*_covered(row)) != row.crc:
         raise StoreDamaged(
             f"table `{table_of(type(row))}`, row {_key(row)}: its checksum does not fit its content"
         )
     return row
+
+
+def _covered(row: tuple[object, ...]) -> tuple[object, ...]:
+    if isinstance(row, TrialRow) and row.fidelity is None and row.continues is None:
+        return row[:-3]
+    return row[:-1]
 
 
 def chained(row: EventRow, before: int) -> int:
@@ -235,6 +245,8 @@ trial = Table(
     Column("waiting", Integer, nullable=False),
     _count("attempt"),
     _count("version"),
+    Column("fidelity", Double, nullable=True),
+    _count("continues", nullable=True),
     _count("crc"),
     PrimaryKeyConstraint("study", "number"),
     ForeignKeyConstraint(["study", "space_version"], ["space.study", "space.version"]),
@@ -243,21 +255,6 @@ trial = Table(
     CheckConstraint("waiting = 0 OR (waiting = 1 AND state = 'proposed')"),
     sqlite_with_rowid=False,
 )
-Index(
-    "trial_waiting",
-    trial.c.study,
-    trial.c.number,
-    sqlite_where=text("waiting = 1"),
-    postgresql_where=text("waiting = 1"),
-)
-Index(
-    "trial_running",
-    trial.c.study,
-    trial.c.number,
-    sqlite_where=text("state = 'running'"),
-    postgresql_where=text("state = 'running'"),
-)
-
 lease = Table(
     "lease",
     metadata,
@@ -340,6 +337,13 @@ event = Table(
     PrimaryKeyConstraint("study", "seq"),
     sqlite_with_rowid=False,
 )
+
+INDEXES = (
+    "CREATE INDEX trial_waiting ON trial (study, number) WHERE waiting = 1",
+    "CREATE INDEX trial_running ON trial (study, number) WHERE state = 'running'",
+)
+"""As statements, which are the same for every database: an `Index` with a condition for PostgreSQL would import
+its dialect, and two asynchronous drivers with it, on the way of every command."""
 
 KEPT = ("observation", "curve", "request", "event", "space")
 """Tables whose rows are written once."""

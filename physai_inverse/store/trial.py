@@ -20,12 +20,16 @@ class Proposal:
         seed: the seed of its training.
         origin: where it comes from, free short text: `"suggested"`, `"queued"`, `"baseline"`.
         note: anything in JSON that shall be kept with the trial, for example what was predicted.
+        fidelity: how much its training is given; None for a full one.
+        continues: the number of the trial whose training this one takes further.
     """
 
     config: Mapping[str, Scalar]
     seed: int | None = None
     origin: str = "suggested"
     note: Mapping[str, object] = field(default_factory=dict)
+    fidelity: float | None = None
+    continues: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Trial:
         note: what the proposer attached.
         token: the proof of the lease; only in what `claim` and `propose` return.
         late: the result came after the lease was lost; only in what `observe` returns.
+        fidelity: how much its training is given; None for a full one.
+        continues: the number of the trial whose training this one takes further.
     """
 
     number: int
@@ -63,6 +69,8 @@ class Trial:
     note: dict[str, JSON] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     late: bool = False
+    fidelity: float | None = None
+    continues: int | None = None
 
     @property
     def id(self) -> int:
@@ -77,7 +85,15 @@ class Trial:
     def observation(self) -> Observation:
         """Give what was seen; meant for finished trials."""
         return Observation(
-            self.config, self.metrics, self.state, self.seed, self.seconds, self.reason, self.kind, self.number
+            self.config,
+            self.metrics,
+            self.state,
+            self.seed,
+            self.seconds,
+            self.reason,
+            self.kind,
+            self.number,
+            self.fidelity,
         )
 
 

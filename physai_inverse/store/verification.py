@@ -132,6 +132,8 @@ def _trials(
             yield f"trial {trial.number} is in attempt {trial.attempt} and has other leases"
         if state is TrialState.RUNNING and trial.attempt == 0:
             yield f"trial {trial.number} is running without a lease"
+        if trial.continues is not None and not 0 <= trial.continues < trial.number:
+            yield f"trial {trial.number} continues trial {trial.continues}, which did not come before it"
         if not 1 <= trial.version <= head.version:
             yield f"trial {trial.number} has version {trial.version}, the study {head.version}"
         yield from _tried(lambda trial=trial: (read_config(trial.config), read_json(trial.note)))

@@ -10,8 +10,9 @@ from physai_inverse.study.results import (
     PredictionTable,
     Recommendation,
 )
-from physai_inverse.study.run import Progress, best_measured, run
+from physai_inverse.study.run import Progress, best_measured, comparable, run
 from physai_inverse.study.study import Study
+from physai_inverse.study.verification import Verification, Verified
 
 __all__ = [
     "Answer",
@@ -24,8 +25,11 @@ __all__ = [
     "Progress",
     "Recommendation",
     "Study",
+    "Verification",
+    "Verified",
     "baseline_study",
     "best_measured",
+    "comparable",
     "past_campaign",
     "run",
     "run_campaign",

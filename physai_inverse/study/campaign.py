@@ -70,6 +70,7 @@ def _twin(study: Study, suffix: str) -> Study:
         store=study.store,
         name=study.name + suffix,
         seed=study.seed,
+        fidelity=study.fidelity,
         method="random",
         read_only=study.store.read_only,
     )

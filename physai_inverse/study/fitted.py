@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from physai_inverse.errors import NotFound
 from physai_inverse.forward import (
     AbstractCostModel,
     AbstractMetricModel,
     AbstractSuccessModel,
     AbstractSurrogate,
-    Column,
     Dataset,
     ForwardMap,
 )
@@ -18,9 +16,7 @@ from physai_inverse.objective import Objective
 from physai_inverse.observations import Observation
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
-
-SECONDS = "seconds"
-"""The cost that every training may have: how long it took."""
+from physai_inverse.study.prices import paid, price_of
 
 
 class Fitted:
@@ -31,10 +27,17 @@ class Fitted:
         observations: finished trainings, in order of their numbers.
         surrogate: the recipe; a Gaussian process for each metric where it is None.
         seed: the stream of the fit.
+        earlier: an earlier state of the same study, whose points are taken over.
     """
 
     def __init__(
-        self, space: Space, observations: Sequence[Observation], *, surrogate: AbstractSurrogate | None, seed: int
+        self,
+        space: Space,
+        observations: Sequence[Observation],
+        *,
+        surrogate: AbstractSurrogate | None,
+        seed: int,
+        earlier: "Fitted | None" = None,
     ) -> None:
         self.numbers = tuple(observation.number for observation in observations)
         self._space = space
@@ -46,11 +49,12 @@ class Fitted:
         self._success: AbstractSuccessModel | None = None
         self._fitted_success = False
         self._costs: dict[str, AbstractCostModel | None] = {}
+        self._earlier = earlier.data if earlier is not None and "data" in earlier.__dict__ else None
 
     @cached_property
     def data(self) -> Dataset:
         """The observations as arrays."""
-        return Dataset.from_observations(self._space, self._observations)
+        return Dataset.from_observations(self._space, self._observations, earlier=self._earlier)
 
     def map(self, metrics: Sequence[str] | None = None) -> ForwardMap:
         """Give the forward map of some metrics, or of all that were recorded."""
@@ -82,34 +86,12 @@ class Fitted:
         return forward if objective.cost is None else replace(forward, cost=self._cost(objective.cost))
 
     def _cost(self, name: str) -> AbstractCostModel | None:
-        """Fit the logarithm of what trainings cost, failed ones too; None while no cost was recorded."""
+        """The price of trainings; None while no cost was recorded."""
         if name not in self._costs:
-            self._costs[name] = self._fit_cost(name)
+            seconds = {observation.number: observation.seconds for observation in self._observations}
+            costs = paid(name, self.data, seconds)
+            self._costs[name] = price_of(name, self.data, costs, self._recipe(), seed=child(self._seed, "cost"))
         return self._costs[name]
-
-    def _fit_cost(self, name: str) -> AbstractCostModel | None:
-        import numpy as np
-
-        from physai_inverse.inverse import CostModel
-
-        if name in self.data.columns:
-            paid = self.data.columns[name].values
-        elif name == SECONDS:
-            kept = (observation for observation in self._observations if observation.kind != "preempted")
-            paid = np.array([np.nan if one.seconds is None else one.seconds for one in kept], dtype=float)
-        elif self.data.columns:
-            raise NotFound(f"The cost `{name}` was never recorded; there is {[SECONDS, *self.data.columns]}.")
-        else:
-            return None
-        logs = np.full(len(paid), np.nan)
-        priced = np.isfinite(paid) & (paid > 0)
-        logs[priced] = np.log(paid[priced])
-        if not priced.any():
-            return None
-        column = Column(logs, np.zeros(len(logs)), np.zeros(len(logs), dtype=np.int8))
-        table = replace(self.data, columns={name: column}, failed=np.zeros(len(logs), dtype=bool), kinds=())
-        models = self._recipe().fit(table, seed=child(self._seed, "cost"), metrics=[name]).models
-        return CostModel(models[name]) if name in models else None
 
     def _recipe(self) -> AbstractSurrogate:
         if self._surrogate is None:

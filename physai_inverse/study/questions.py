@@ -1,6 +1,7 @@
 """What a study is asked: predict, recommend, invert; each from the data and what was fitted to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from physai_inverse.errors import NotFound
 from physai_inverse.objective import AtLeast, AtMost, Maximize, Minimize, Objective, ObjectiveLike, as_objective
@@ -9,6 +10,10 @@ from physai_inverse.seeds import child
 from physai_inverse.store import Trial
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.results import Answer, ParetoPoint, ParetoSet, PredictionTable, Recommendation
+from physai_inverse.study.rungs import Climbed
+
+if TYPE_CHECKING:
+    from physai_inverse.inverse import Answered
 
 COSTS = ("parameters", "seconds")
 """Metrics that are costs by their name."""
@@ -45,16 +50,23 @@ def turned_around(trials: Iterable[Trial], objective: Objective) -> Objective | 
 
 
 def prediction_table(
-    fitted: Fitted, configs: Sequence[Config], objective: Objective, *, noise: bool
+    fitted: Fitted | Climbed,
+    configs: Sequence[Config],
+    objective: Objective,
+    *,
+    noise: bool,
+    fidelity: float | None = None,
 ) -> PredictionTable:
     """Predict every recorded metric, and the expressions of an objective; see `Study.predict`."""
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
-    forward = fitted.map()
+    forward = fitted.map_at(fidelity) if isinstance(fitted, Climbed) else fitted.map()
     if not forward.models:
         raise NotFound("Nothing to predict from: no finite metric was observed yet.")
     units = space.snap(space.encode(checked))
-    shown = fitted.shown(objective).models
+    shown = (
+        fitted.shown(objective, fidelity=fidelity) if isinstance(fitted, Climbed) else fitted.shown(objective)
+    ).models
     derived = {name: shown[name].predict(units, noise=noise) for name in objective.derived if name in shown}
     return PredictionTable(
         tuple(checked), derived | forward.predict(units, noise=noise), forward.success_probability(units), forward
@@ -62,7 +74,7 @@ def prediction_table(
 
 
 def recommendation(
-    fitted: Fitted, trials: Mapping[int, Trial], objective: Objective, *, seed: int
+    fitted: Fitted | Climbed, trials: Mapping[int, Trial], objective: Objective, *, seed: int
 ) -> Recommendation:
     """Name the configuration to use in the end; see `Study.recommend`."""
     from physai_inverse.inverse import recommend
@@ -70,6 +82,7 @@ def recommendation(
     data = fitted.data
     chosen = recommend(fitted.judged(objective), data, objective, seed=child(seed, "recommend"))
     number = data.numbers[chosen.row]
+    trained = fitted.rows.numbers if isinstance(fitted, Climbed) else data.numbers
     config = data.space.complete(trials[number].config)
     return Recommendation(
         number=number,
@@ -78,11 +91,14 @@ def recommendation(
         probability=chosen.probability,
         meaning=chosen.meaning,
         measured=trials[number].metrics,
-        trainings=sum(data.space.complete(trials[other].config) == config for other in data.numbers),
+        trainings=sum(data.space.complete(trials[other].config) == config for other in trained),
+        fidelity=trials[number].fidelity,
     )
 
 
-def trade_off(fitted: Fitted, trials: Mapping[int, Trial], given: ObjectiveLike, *, seed: int) -> ParetoSet:
+def trade_off(
+    fitted: Fitted | Climbed, trials: Mapping[int, Trial], given: ObjectiveLike, *, seed: int
+) -> ParetoSet:
     """Give the configurations that none beats in every wish; see `Study.pareto`."""
     from physai_inverse.inverse import pareto
 
@@ -106,7 +122,7 @@ def trade_off(fitted: Fitted, trials: Mapping[int, Trial], given: ObjectiveLike,
     )
 
 
-def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> Answer:
+def answer_query(fitted: Fitted | Climbed, query: Objective, num: int, *, seed: int) -> Answer:
     """Answer an inverse query; see `Study.invert`."""
     from physai_inverse.inverse import answer
 
@@ -114,19 +130,40 @@ def answer_query(fitted: Fitted, query: Objective, num: int, *, seed: int) -> An
     found = answer(fitted.judged(query), fitted.data, query, num, seed=child(seed, "invert", str(query)))
     configs = fitted.data.space.decode(found.units)
     table = prediction_table(fitted, configs, query, noise=True)
-    bars = "".join(f" ({name} at {bar:.4g} or better)" for name, bar in found.bars.items())
-    best = float(found.probabilities.max())
-    if found.reachable:
-        verdict = f"{len(configs)} configurations; the likeliest meets {query}{bars} with probability {best:.2f}."
-    else:
-        verdict = (
-            f"None in this space is likely to meet {query}{bars}: the closest does with probability {best:.2g}."
-        )
     return Answer(
         query=str(query),
+        objective=query,
+        bars=found.bars,
         configs=tuple(configs),
         probabilities=tuple(float(value) for value in found.probabilities),
+        chances=found.chances,
         predictions=tuple(table.estimates(row) for row in range(len(configs))),
         reachable=found.reachable,
-        statement=verdict,
+        plausibility=found.plausibility,
+        statement=_verdict(query, found),
+        posterior=found.posterior,
+        tolerances=found.tolerances,
+        ridges=found.ridges,
+        shortfalls=found.shortfalls,
+    )
+
+
+def _verdict(query: Objective, found: "Answered") -> str:
+    bars = "".join(f" ({name} at {bar:.4g} or better)" for name, bar in found.bars.items())
+    if found.reachable:
+        volume = found.posterior.volume()
+        share = "less than 0.1 %" if volume < 0.001 else f"{100 * volume:.2g} %"
+        return (
+            f"{len(found.units)} configurations; the likeliest meets {query}{bars} with probability "
+            f"{float(found.probabilities.max()):.2f}. In {share} of the space one training does rather than not."
+        )
+    missed = [
+        f"{shortfall.metric} at {shortfall.predicted:.4g}, {shortfall.missing:.2g} short of {shortfall.goal}"
+        for shortfall in found.shortfalls
+        if shortfall.missing > 0
+    ]
+    closest = f"is predicted to give {' and '.join(missed)}" if missed else "would do so only by luck"
+    return (
+        f"None in this space is likely to meet {query}{bars}: the closest {closest} "
+        f"(probability {float(found.probabilities[0]):.2g})."
     )

@@ -5,10 +5,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import ForwardMap, Prediction, Scores
+from physai_inverse.objective import Objective
 from physai_inverse.observations import Metric, Scalar
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from physai_inverse.inverse import (
+        Chance,
+        ConfigPosterior,
+        Correlation,
+        Marginal,
+        Ridge,
+        Shortfall,
+        Tolerance,
+    )
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class Recommendation:
         meaning: what the probability is of, in words.
         measured: what the trial itself measured.
         trainings: how many trainings of this configuration there are.
+        fidelity: how much the trial was given, in a study with a fidelity; predictions are of a full training.
     """
 
     number: int
@@ -113,6 +125,7 @@ class Recommendation:
     meaning: str
     measured: Mapping[str, Metric]
     trainings: int
+    fidelity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -166,22 +179,79 @@ class Answer(Sequence[dict[str, Scalar]]):
 
     Args:
         query: the query, in words.
-        configs: diverse configurations.
+        objective: the query.
+        bars: for each metric that it minimizes or maximizes, what had to be reached, in its units.
+        configs: diverse configurations; where none is likely to meet the query, the closest.
         probabilities: one each: that a training of it meets the query.
+        chances: one each: the probability with its interval, and the share of the doubt that more data could take.
         predictions: one each: metric to its estimate for one training, noise included.
-        reachable: whether any configuration of this space is likely to meet the query.
+        reachable: whether any configuration of this space may well meet the query.
+        plausibility: the largest probability that the noise-free metrics of a configuration meet it.
         statement: the verdict in words.
+        posterior: configurations of the whole space, weighted by how likely each meets the query.
+        tolerances: how far each parameter of the first configuration may move before half of the probability is
+            gone.
+        ridges: directions along which several may move together for longer.
+        shortfalls: for each goal, how far the first configuration is from it.
     """
 
     query: str
+    objective: Objective = field(repr=False)
+    bars: Mapping[str, float]
     configs: tuple[dict[str, Scalar], ...]
     probabilities: tuple[float, ...]
-    predictions: tuple[dict[str, Estimate], ...]
+    chances: tuple["Chance", ...] = field(repr=False)
+    predictions: tuple[dict[str, Estimate], ...] = field(repr=False)
     reachable: bool
+    plausibility: float
     statement: str
+    posterior: "ConfigPosterior" = field(repr=False)
+    tolerances: tuple["Tolerance", ...] = field(repr=False)
+    ridges: tuple["Ridge", ...] = field(repr=False)
+    shortfalls: tuple["Shortfall", ...] = field(repr=False)
 
     def __getitem__(self, index: int) -> dict[str, Scalar]:  # type: ignore[override]  # no slices
         return self.configs[index]
 
     def __len__(self) -> int:
         return len(self.configs)
+
+    @property
+    def marginals(self) -> "tuple[Marginal, ...]":
+        """Where each parameter lies among the configurations that meet the query."""
+        return self.posterior.marginals
+
+    @property
+    def correlations(self) -> "tuple[Correlation, ...]":
+        """Which parameters go together among them."""
+        return self.posterior.correlations
+
+    @property
+    def volume(self) -> float:
+        """The share of the space in which one training meets the query with a probability of at least one half."""
+        return self.posterior.volume()
+
+    def as_plain(self) -> dict[str, object]:
+        """Give the answer as plain values: everything, and of the weighted sample an even thousand."""
+        return {
+            "query": self.query,
+            "bars": dict(self.bars),
+            "reachable": self.reachable,
+            "plausibility": self.plausibility,
+            "statement": self.statement,
+            "volume": self.volume,
+            "configs": [
+                {
+                    "config": config,
+                    **chance.as_plain(),
+                    "predictions": {name: estimate.as_plain() for name, estimate in predictions.items()},
+                }
+                for config, chance, predictions in zip(self.configs, self.chances, self.predictions, strict=True)
+            ],
+            "shortfalls": [shortfall.as_plain() for shortfall in self.shortfalls],
+            "marginals": [marginal.as_plain() for marginal in self.marginals],
+            "tolerances": [tolerance.as_plain() for tolerance in self.tolerances],
+            "ridges": [ridge.as_plain() for ridge in self.ridges],
+            "correlations": [correlation.as_plain() for correlation in self.correlations],
+            "posterior": self.posterior.as_plain(),
+        }

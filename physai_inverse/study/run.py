@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError, TrialFailed
 from physai_inverse.executors import InProcess, LocalProcesses, Outcome
-from physai_inverse.observations import MetricsLike, Scalar, Trainer
+from physai_inverse.observations import MetricsLike, Scalar, Trainer, TrialState
 from physai_inverse.store import Trial
+from physai_inverse.study.checkpoints import checkpoint_folder
+from physai_inverse.study.costs import full_trainings
+from physai_inverse.study.stopping import rule_for
 from physai_inverse.study.workers import is_dead, this_worker
-from physai_inverse.trainers import as_trainer
+from physai_inverse.trainers import Extras, Trained, bound, taken, train
 
 if TYPE_CHECKING:
+    from physai_inverse.fidelity import Fidelity
     from physai_inverse.objective import Objective
     from physai_inverse.store import Store
 
@@ -39,15 +43,27 @@ class Loop(Protocol):
     name: str
     store: "Store"
     objective: "Objective"
+    fidelity: "Fidelity | None"
+    seed: int
 
     @property
     def trials(self) -> list[Trial]:
         """Every trial, in order of its number."""
 
-    def suggest(self, num: int = 1, *, lease_seconds: float | None = None) -> list[Trial]:
+    def suggest(
+        self, num: int = 1, *, lease_seconds: float | None = None, resume: bool | None = None
+    ) -> list[Trial]:
         """Propose trainings."""
 
-    def observe(self, trial: Trial | int, metrics: MetricsLike, *, seconds: float | None = None) -> Trial:
+    def observe(
+        self,
+        trial: Trial | int,
+        metrics: MetricsLike,
+        *,
+        seconds: float | None = None,
+        stopped_early: bool = False,
+        reason: str | None = None,
+    ) -> Trial:
         """Record what a training gave."""
 
     def fail(
@@ -64,7 +80,8 @@ class Progress:
     """Where a run stands.
 
     Args:
-        finished: trials of the budget that have ended.
+        finished: trials of the budget that have ended; in a study with a fidelity, as many full trainings as they
+            cost.
         budget: how many there shall be.
         failed: how many of them failed or diverged.
         running: number, configuration and seconds so far of what is being trained.
@@ -103,8 +120,10 @@ def run(
 
     Args:
         study: the study.
-        trainer: a callable `(config)` or `(config, seed)` that gives metrics.
-        budget: how many trials the study shall have; imported observations do not count.
+        trainer: a callable `(config)` or `(config, seed)` that gives metrics; see `trainers.extras` for what else
+            it may take.
+        budget: how many trials the study shall have; imported observations do not count. In a study with a
+            fidelity: how many full trainings' worth.
         workers: 1 trains in this process, more in as many processes; the trainer must be importable then.
         timeout: seconds after which a training is stopped and recorded as failed; it runs in a process of its own
             then, also where there is one worker.
@@ -137,7 +156,8 @@ def run(
                 on_progress=on_progress,
                 executor=own,
             )
-    return _Loop(study, as_trainer(trainer), budget, workers, timeout, lease_seconds, on_progress, executor).run()
+    name = None if study.fidelity is None else study.fidelity.name
+    return _Loop(study, bound(trainer, name), budget, workers, timeout, lease_seconds, on_progress, executor).run()
 
 
 def make_executor(workers: int, timeout: float | None = None) -> Executor:
@@ -159,8 +179,10 @@ class _Loop:
     began: float = field(default_factory=time.monotonic)
     ended: int = 0
     bugs: int = 0
+    first: float | None = None  # what had been spent when this run began to tell
 
     def run(self) -> Progress:
+        taken(self.trainer)  # a function that cannot be found is told before any trial is handed out
         study, store = self.study, self.study.store
         dead = {worker for _, worker, _ in store.leases(study.name) if is_dead(worker)}
         if dead:
@@ -169,14 +191,11 @@ class _Loop:
         with self._heartbeats():
             try:
                 while True:
-                    missing = self.budget - self._finished() - len(self.running)
-                    for _ in range(min(missing, self.workers - len(self.running))):
-                        [trial] = study.suggest(1, lease_seconds=self.lease_seconds)
+                    while len(self.running) < self.workers and self._spent() < self.budget:
+                        trial = self._suggest()
                         self.running[trial.number] = (trial, time.monotonic())
                         self._tell(None)
-                        executor.submit(
-                            trial.number, self.trainer, trial.config, trial.seed or 0, timeout=self.timeout
-                        )
+                        self._submit(trial)
                     if not self.running:
                         break
                     for number in executor.poll(WAIT_SECONDS):
@@ -189,6 +208,30 @@ class _Loop:
                 if self.running:
                     store.release(study.name, {this_worker()})
         return self._progress(None)
+
+    def _suggest(self) -> Trial:
+        if self.study.fidelity is None:
+            return self.study.suggest(1, lease_seconds=self.lease_seconds)[0]
+        resume = "checkpoint" in taken(self.trainer)
+        return self.study.suggest(1, lease_seconds=self.lease_seconds, resume=resume)[0]
+
+    def _submit(self, trial: Trial) -> None:
+        takes = taken(self.trainer)
+        seed = trial.seed or 0
+        if not takes:
+            self.executor.submit(trial.number, self.trainer, trial.config, seed, timeout=self.timeout)
+            return
+        from physai_inverse.inverse.stopping import Reporter
+
+        fidelity, store = self.study.fidelity, self.study.store
+        folder = checkpoint_folder(store, self.study.name, trial) if "checkpoint" in takes else None
+        extras = Extras(
+            fidelity=None if fidelity is None else fidelity.plain(trial.fidelity),
+            checkpoint=None if folder is None else str(folder),
+            resume_from=trial.continues,
+            report=Reporter(rule_for(self.study, trial.number)) if "report" in takes else None,
+        )
+        self.executor.submit(trial.number, train, self.trainer, trial.config, seed, extras, timeout=self.timeout)
 
     def _end(self, number: int, outcome: Outcome) -> None:
         trial, _ = self.running.pop(number)
@@ -212,25 +255,41 @@ class _Loop:
         if outcome.error is not None:
             return self.study.fail(trial, outcome.error, kind=outcome.kind or "unknown", seconds=outcome.seconds)
         try:
-            metrics: MetricsLike = outcome.value  # type: ignore[assignment]  # `observe` checks it
-            return self.study.observe(trial, metrics, seconds=outcome.seconds)
+            value = outcome.value  # `observe` checks it
+            told = value if isinstance(value, Trained) else Trained(value)  # type: ignore[arg-type]
+            return self.study.observe(
+                trial,
+                told.metrics,
+                seconds=outcome.seconds,
+                stopped_early=told.stopped is not None,
+                reason=told.stopped,
+            )
         except InvalidInput as error:
             return self.study.fail(
                 trial, f"The trainer gave no usable metrics: {error}", kind="bug", seconds=outcome.seconds
             )
 
-    def _finished(self) -> int:
-        return sum(trial.state.finished and trial.origin in OWN_ORIGINS for trial in self.study.trials)
+    def _spent(self) -> float:
+        """How much of the budget is used up by what has ended and what runs."""
+        trials = self.study.trials
+        counted = [
+            trial
+            for trial in trials
+            if trial.origin in OWN_ORIGINS and (trial.state.finished or trial.number in self.running)
+        ]
+        return full_trainings(self.study.fidelity, counted, trials)
 
     def _progress(self, last: Trial | None) -> Progress:
         own = [trial for trial in self.study.trials if trial.state.finished and trial.origin in OWN_ORIGINS]
         now = time.monotonic()
+        spent = full_trainings(self.study.fidelity, own, self.study.trials)
+        self.first = spent if self.first is None else self.first
         left = None
-        if self.ended:
-            left = (now - self.began) / self.ended * max(self.budget - len(own), 0)
+        if self.ended and spent > self.first:
+            left = (now - self.began) / (spent - self.first) * max(self.budget - spent, 0.0)
         best = best_measured(self.study, own)
         return Progress(
-            finished=len(own),
+            finished=int(spent + 1e-9),
             budget=self.budget,
             failed=sum(trial.state.bad for trial in own),
             running=tuple((number, trial.config, now - start) for number, (trial, start) in self.running.items()),
@@ -278,6 +337,7 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
     objective = study.objective
     if not objective.wishes:
         return None
+    trials = comparable(study.fidelity, trials)
     found: tuple[Trial, float] | None = None
     best = -np.inf
     for trial in trials:
@@ -292,3 +352,18 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
             best = utility
             found = (trial, float(values[objective.wishes[0].metric][0]))
     return found
+
+
+def comparable(fidelity: "Fidelity | None", trials: list[Trial]) -> list[Trial]:
+    """Keep the trials whose results may be compared: all, or those of the highest rung that was reached.
+
+    Args:
+        fidelity: of the study.
+        trials: of the study, or some of them.
+    """
+    if fidelity is None:
+        return trials
+    reached = max(
+        (fidelity.rung(trial.fidelity) for trial in trials if trial.state is TrialState.DONE), default=-1
+    )
+    return [trial for trial in trials if fidelity.rung(trial.fidelity) == reached]

@@ -6,42 +6,56 @@ state is in the store: two studies on one store are the same study, in one proce
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from physai_inverse.errors import Conflict, InvalidInput, NotFound
+from physai_inverse.errors import InvalidInput
+from physai_inverse.fidelity import Fidelity
 from physai_inverse.forward import AbstractSurrogate, ForwardMap
 from physai_inverse.objective import Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import (
-    FAILURES,
     Config,
+    Curve,
     MetricsLike,
     Observation,
     Trainer,
-    TrialState,
     as_metrics,
-    diverging,
 )
-from physai_inverse.seeds import child
-from physai_inverse.space import Space, misfits
-from physai_inverse.store import Proposal, Stale, Store, StudyRecord, Trial
-from physai_inverse.study.entries import as_observations, check_seconds, lease_of, wanted
+from physai_inverse.space import Space
+from physai_inverse.space.beliefs import Belief
+from physai_inverse.store import Proposal, Store, Trial
+from physai_inverse.study.claiming import handed_out
+from physai_inverse.study.climbing import fitted_to, next_proposals
+from physai_inverse.study.earlier import EarlierLike
+from physai_inverse.study.entries import (
+    as_observations,
+    check_count,
+    failure,
+    finished,
+    lease_of,
+    level_of,
+    outcome,
+    wanted,
+)
 from physai_inverse.study.fitted import Fitted
-from physai_inverse.study.proposing import new_proposals, training_seed
+from physai_inverse.study.knowledge import prior_knowledge
+from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
+from physai_inverse.study.proposing import queued
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
 from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Recommendation
 from physai_inverse.study.run import OnProgress, Progress, run
+from physai_inverse.study.rungs import Climbed, Standing, standings
+from physai_inverse.study.stopping import judge, rule_for
+from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
+
+if TYPE_CHECKING:
+    from physai_inverse.inverse.stopping import Verdict
 
 LEASE_SECONDS = 3600.0
 """How long a suggestion belongs to whoever asked, unless `heartbeat` extends it.
 
 Long, since a person or a script may train for a while without a heartbeat; `run` asks for short leases and extends
 them while it lives."""
-
-MAX_RACES = 4
-"""How often a proposal is computed anew because others suggested in the meantime."""
-
-METHODS = ("model", "random")
 
 
 class Study:
@@ -54,7 +68,13 @@ class Study:
         name: the study's name in the store.
         seed: makes proposals and training seeds repeatable; 0 for a new study where it is left out.
         surrogate: the recipe of the forward map; a Gaussian process for each metric where it is left out.
-        method: `"model"`, or `"random"` for an honest baseline that never looks at the results.
+        fidelity: how much a training can be given, such as `Fidelity("epochs", 1, 81)`; configurations begin at
+            its lowest and are promoted. Taken from the store where it is left out.
+        start: configurations of one's own, to be trained before any other.
+        beliefs: of good configurations; they count less with every result, and less where results contradict.
+        earlier: studies that share parameters: each a `Study`, a store, or a pair (store, name); read now.
+        method: `"model"`, or `"random"` for an honest baseline that never looks at the results; with a fidelity
+            also `"asha"` and `"lowest"`, see `inverse.promotion`.
         grow: whether a space that differs from the stored one becomes its next version.
         lease_seconds: how long a suggestion belongs to whoever asked.
         read_only: open the store for reading alone.
@@ -63,7 +83,7 @@ class Study:
 
     Raises:
         InvalidInput: an argument cannot be meant.
-        Conflict: the store holds a study of this name with another space or seed.
+        Conflict: the store holds a study of this name with another space, seed or fidelity.
         StoreDamaged, StoreUnavailable: the store cannot be used.
     """
 
@@ -76,59 +96,42 @@ class Study:
         name: str = "study",
         seed: int | None = None,
         surrogate: AbstractSurrogate | None = None,
+        fidelity: Fidelity | None = None,
+        start: Sequence[Config] = (),
+        beliefs: Sequence[Belief] = (),
+        earlier: Sequence[EarlierLike] = (),
         method: str = "model",
         grow: bool = False,
         lease_seconds: float = LEASE_SECONDS,
         read_only: bool = False,
         cost: str | None = None,
     ) -> None:
-        if not isinstance(space, Space):
-            raise InvalidInput(f"`space` must be a Space, not {type(space).__name__}.")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63):
-            raise InvalidInput(f"`seed` must be a whole number from 0 to 2**63 - 1, not {seed!r}.")
-        if method not in METHODS:
-            raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
-        if not lease_seconds > 0:
-            raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
+        check_arguments(space, seed=seed, method=method, lease_seconds=lease_seconds)
         self.space = space
         self.objective = wanted(objective, space, cost)
         self.name = name
         self.method = method
         self.lease_seconds = lease_seconds
         self.store = store if isinstance(store, Store) else Store(store, read_only=read_only)
-        self._surrogate = surrogate
+        self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate, (self.store, name))
+        self._surrogate = self.knowledge.transferred or surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
-        self._fits: Fitted | None = None
-        record = self._open(seed, grow=grow, read_only=read_only)
+        self._fits: Fitted | Climbed | None = None
+        record = open_record(
+            self.store,
+            name,
+            space,
+            self.objective,
+            seed=seed,
+            fidelity=fidelity,
+            grow=grow,
+            read_only=read_only,
+        )
         self.seed = record.seed
+        self.fidelity = fidelity_of(record)
+        check_method(method, self.fidelity, space)
         self.space_version = len(record.spaces)
-
-    def _open(self, seed: int | None, *, grow: bool, read_only: bool) -> StudyRecord:
-        plain, goals = self.space.as_plain(), self.objective.as_plain()
-        if read_only:
-            record = self.store.study(self.name)
-        else:
-            record = self.store.create_study(self.name, space=plain, objective=goals, seed=seed or 0)
-        if seed is not None and record.seed != seed:
-            raise Conflict(
-                f"The study `{self.name}` has the seed {record.seed}, not {seed}. Open it without a seed, or "
-                "choose another name for a study with another seed."
-            )
-        stored = Space.from_plain(record.spaces[-1])
-        if stored != self.space:
-            problems = misfits(self.space, stored)
-            difference = "; ".join(problems) or "it is wider or has more parameters"
-            if problems or not grow or read_only:
-                raise Conflict(
-                    f"The space differs from the one that the study `{self.name}` was made with: {difference}. "
-                    + ("Choose another name." if problems else "Open it with grow=True (--grow) to go on with it.")
-                )
-            self.store.add_space(self.name, plain)
-            record = self.store.study(self.name)
-        if record.objective != goals and not read_only:
-            self.store.set_objective(self.name, goals)
-        return record
 
     @classmethod
     def load(cls, store: str | Path | Store, name: str | None = None, **arguments: Any) -> "Study":
@@ -143,11 +146,7 @@ class Study:
             NotFound: no such study; names those that there are.
         """
         store = store if isinstance(store, Store) else Store(store, read_only=bool(arguments.get("read_only")))
-        names = store.studies()
-        if name is None:
-            if len(names) != 1:
-                raise NotFound(f"The store holds the studies {list(names)}; say which one by `name`.")
-            name = names[0]
+        name = name_in(store, name)
         record = store.study(name)
         space = Space.from_plain(record.spaces[-1])
         return cls(space, Objective.from_plain(record.objective), store=store, name=name, **arguments)
@@ -159,7 +158,12 @@ class Study:
     # -- the loop -------------------------------------------------------------------------------------------
 
     def suggest(
-        self, num: int = 1, *, lease_seconds: float | None = None, worker: str | None = None
+        self,
+        num: int = 1,
+        *,
+        lease_seconds: float | None = None,
+        worker: str | None = None,
+        resume: bool | None = None,
     ) -> list[Trial]:
         """Propose trainings: first what waits (queued, or given back by a lost worker), then new ones.
 
@@ -167,42 +171,32 @@ class Study:
             num: how many, judged together.
             lease_seconds: how long they belong to the caller; see `Study`.
             worker: who asks, for the records.
+            resume: whether the training of a promoted configuration can go on from where it stopped; as the
+                fidelity says where it is left out.
 
         Returns:
-            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why).
+            Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why); in a
+            study with a fidelity also `fidelity`, and `continues`: the number of the trial to go on from.
 
         Raises:
             InvalidInput: `num` is no whole number of at least 1.
         """
-        if isinstance(num, bool) or not isinstance(num, int) or num < 1:
-            raise InvalidInput(f"`num` must be a whole number of at least 1, not {num!r}.")
-        worker = worker or this_worker()
-        lease = lease_seconds or self.lease_seconds
-        trials = self.store.claim(self.name, num, worker=worker, lease_seconds=lease)
-        for race in range(MAX_RACES + 1):
-            missing = num - len(trials)
-            if not missing:
-                break
-            self._refresh()
-            seen = len(self._trials)
-            proposals = self._propose(range(seen, seen + missing))
-            try:
-                trials += self.store.propose(
-                    self.name,
-                    proposals,
-                    worker=worker,
-                    lease_seconds=lease,
-                    seen=seen if race < MAX_RACES else None,
-                )
-                break
-            except Stale:
-                continue
-        return trials
+        check_count("num", num)
 
-    def _propose(self, numbers: Sequence[int]) -> list[Proposal]:
-        fitted = None if self.method == "random" else self._fitted()
-        waiting = [trial.config for trial in self._trials.values() if not trial.state.finished]
-        return new_proposals(self.space, self.objective, fitted, waiting, numbers=numbers, seed=self.seed)
+        def propose(missing: int) -> tuple[list[Proposal], int]:
+            self._refresh()
+            seen, fitted = len(self._trials), self._fitted() if self.method == "model" else None
+            numbers = range(seen, seen + missing)
+            return next_proposals(self, fitted, self._trials, numbers, resume=resume), seen
+
+        return handed_out(
+            self.store,
+            self.name,
+            num,
+            propose,
+            worker=worker or this_worker(),
+            lease_seconds=lease_seconds or self.lease_seconds,
+        )
 
     def observe(
         self,
@@ -231,22 +225,8 @@ class Study:
             Conflict: the trial is finished already; it stays as it is.
         """
         checked = as_metrics(metrics)
-        missing = [name for name in self.objective.metrics if name not in checked]
-        if missing and not stopped_early:
-            raise InvalidInput(
-                f"`metrics` lacks {missing}, which the objective ({self.objective}) speaks of; "
-                f"got {sorted(checked)}. Observe all of them, or call `fail` where the training gave none."
-            )
-        bad = diverging(checked, self.objective.metrics)
-        state = TrialState.STOPPED_EARLY if stopped_early else TrialState.DONE
-        return self._finish(
-            trial,
-            checked,
-            state=TrialState.DIVERGED if bad else state,
-            seconds=seconds,
-            reason=bad or reason,
-            kind="diverged" if bad else None,
-        )
+        ended = outcome(checked, self.objective, stopped_early, reason)
+        return finished(self.store, self.name, trial, checked, ended, seconds=seconds)
 
     def fail(
         self,
@@ -271,18 +251,8 @@ class Study:
         Raises:
             InvalidInput, NotFound, Conflict: see `observe`.
         """
-        kind = kind or (reason if reason in FAILURES else "unknown")
-        if kind not in FAILURES:
-            raise InvalidInput(f"`kind` must be one of {list(FAILURES)}, not {kind!r}.")
-        state = TrialState.DIVERGED if kind == "diverged" else TrialState.FAILED
-        return self._finish(
-            trial, as_metrics(metrics or {}), state=state, seconds=seconds, reason=reason, kind=kind
-        )
-
-    def _finish(self, trial: Trial | int, metrics: dict[str, Any], **arguments: Any) -> Trial:
-        number, token = lease_of(trial)
-        check_seconds(arguments["seconds"])
-        return self.store.observe(self.name, number, metrics, token=token, **arguments)
+        ended = failure(reason, kind)
+        return finished(self.store, self.name, trial, as_metrics(metrics or {}), ended, seconds=seconds)
 
     def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
         """Extend the lease of a trial that is still running; give the seconds left.
@@ -296,21 +266,34 @@ class Study:
             raise InvalidInput("`heartbeat` needs the trial as `suggest` gave it, with its token.")
         return self.store.heartbeat(self.name, number, token, lease_seconds=lease_seconds or self.lease_seconds)
 
-    def enqueue(self, configs: Iterable[Config]) -> list[Trial]:
+    def enqueue(self, configs: Iterable[Config], *, fidelity: float | None = None) -> list[Trial]:
         """Queue configurations of one's own; the next calls of `suggest` hand them out, each once.
 
+        Args:
+            configs: the configurations.
+            fidelity: how much each is given, in a study with a fidelity; a full training where it is left out.
+
         Raises:
-            InvalidInput: one does not fit the space; none is queued then.
+            InvalidInput: one does not fit the space, or the fidelity; none is queued then.
         """
         checked = [self.space.check(config) for config in configs]
-        first = len(self.trials)
-        return self.store.enqueue(
-            self.name,
-            [
-                Proposal(config, seed=training_seed(self.seed, first + place), origin="queued")
-                for place, config in enumerate(checked)
-            ],
-        )
+        level = level_of(self.fidelity, fidelity)
+        return self.store.enqueue(self.name, queued(checked, len(self.trials), seed=self.seed, fidelity=level))
+
+    def should_stop(self, trial: Trial | int, curve: Curve | Mapping[float, float]) -> "Verdict":
+        """Say whether a training is still worth its time, by its curve so far and the runs that have finished.
+
+        Stop it, and `observe` what it has with `stopped_early=True`. One training of ten is never stopped.
+
+        Args:
+            trial: the trial, or its number.
+            curve: of the metric that the objective wishes for; or a mapping of step to value.
+
+        Returns:
+            True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
+            curve, as `NAME_curve`.
+        """
+        return judge(rule_for(self, lease_of(trial)[0]), curve)
 
     def import_observations(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> list[int]:
         """Add trainings that were run elsewhere; all of them, or none where one does not fit.
@@ -338,18 +321,7 @@ class Study:
     ) -> Progress:
         """Train until `budget` trials have ended, counting those of earlier runs; goes on after any interruption.
 
-        Args:
-            trainer: a callable `(config)` or `(config, seed)` that gives metrics.
-            budget: how many trials the study shall have; imported observations do not count.
-            workers: trainings at a time; more than one run in processes of their own.
-            timeout: seconds after which a training is stopped and recorded as failed.
-            on_progress: called after every end and a few times a second between.
-
-        Returns:
-            Where the run stands at its end.
-
-        Raises:
-            TrialFailed: several trainings in a row failed by a bug; they are recorded, the message shows the last.
+        Arguments, result and errors are those of `study.run`.
         """
         return run(self, trainer, budget, workers=workers, timeout=timeout, on_progress=on_progress)
 
@@ -360,6 +332,17 @@ class Study:
         """Every trial in order of its number; curves are given as their last value, see `trial` for them."""
         self._refresh()
         return [self._trials[number] for number in sorted(self._trials)]
+
+    @property
+    def standings(self) -> list[Standing]:
+        """Where each configuration stands: open, paused, finished, stopped or failed, and on which rung.
+
+        Raises:
+            InvalidInput: the study has no fidelity.
+        """
+        if self.fidelity is None:
+            raise InvalidInput("The study has no fidelity, so no configuration of it is paused; see `trials`.")
+        return standings(self.space, self.fidelity, self.trials)
 
     def trial(self, number: int) -> Trial:
         """Give one trial with its curves.
@@ -384,28 +367,40 @@ class Study:
         """
         return self._fitted().map(metrics)
 
-    def _fitted(self) -> Fitted:
+    def _fitted(self) -> Fitted | Climbed:
         """The data as it stands, with what was fitted to it so far."""
         finished = [trial for trial in self.trials if trial.state.finished]
         numbers = tuple(trial.number for trial in finished)
         if self._fits is None or self._fits.numbers != numbers:
-            observations = [trial.observation() for trial in finished]
-            self._fits = Fitted(self.space, observations, surrogate=self._surrogate, seed=child(self.seed, "fit"))
+            self._fits = fitted_to(
+                self.space,
+                self.objective,
+                self.fidelity,
+                finished,
+                surrogate=self._surrogate,
+                seed=self.seed,
+                earlier=self._fits,
+            )
         return self._fits
 
-    def predict(self, configs: Sequence[Config] | Config, *, noise: bool = True) -> PredictionTable:
+    def predict(
+        self, configs: Sequence[Config] | Config, *, noise: bool = True, fidelity: float | None = None
+    ) -> PredictionTable:
         """Predict every metric that was recorded, at any configurations.
 
         Args:
             configs: one or several.
             noise: whether of one more training (with its noise) or of the mean over many.
+            fidelity: of the training, in a study with one: its highest where it is left out, else the nearest
+            rung.
 
         Raises:
             InvalidInput: a configuration does not fit the space.
             NotFound: nothing was observed yet.
         """
         listed = [configs] if isinstance(configs, Mapping) else list(configs)
-        return prediction_table(self._fitted(), listed, self.objective, noise=noise)
+        level = level_of(self.fidelity, fidelity)
+        return prediction_table(self._fitted(), listed, self.objective, noise=noise, fidelity=level)
 
     def recommend(self) -> Recommendation:
         """Name the configuration to use in the end: the best by the forward map, not the luckiest run.
@@ -437,12 +432,13 @@ class Study:
             n: how many configurations.
 
         Returns:
-            Diverse configurations with the probability that a training of each meets the query, or the
-            statement that none in this space is likely to (and the closest ones).
+            Diverse configurations with the probability that a training of each meets the query, or the statement
+            that none in this space is likely to (and the closest ones); with the distribution behind them.
 
         Raises:
             NotFound: a metric of the query was never recorded.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise InvalidInput(f"`n` must be a whole number of at least 1, not {n!r}.")
+        check_count("n", n)
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
+
+    verify = verify  # a function of the study, its answer and a trainer

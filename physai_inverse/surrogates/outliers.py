@@ -27,9 +27,22 @@ def doubts(rows: Rows, posterior: Posterior) -> np.ndarray:
     """Give extra variance ``[n]`` for the values that the others speak against, zero for the rest."""
     if len(rows) < LEAST_ROWS or rows.side.any():
         return np.zeros(len(rows))
-    error, variance = posterior.leave_one_out()
-    doubtful = (np.abs(error) > THRESHOLD * np.sqrt(variance)) & (rows.side == 0)
-    return np.where(doubtful, error**2, 0.0)
+    return _square_of_excess(*posterior.leave_one_out())
+
+
+def doubts_against(rows: Rows, few: Posterior) -> np.ndarray:
+    """Give extra variance ``[n]`` for the values that a process of a few hundred of the rows speaks against.
+
+    Where there are thousands of rows: leaving each of them out would cost more than the process itself.
+    """
+    if rows.side.any():
+        return np.zeros(len(rows))
+    mean, variance = few.moments(rows.features)
+    return _square_of_excess(mean - rows.values, variance + few.covariance.noise + rows.extra)
+
+
+def _square_of_excess(error: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(error) > THRESHOLD * np.sqrt(variance), error**2, 0.0)
 
 
 def doubted(rows: Rows, extra: np.ndarray) -> Rows:

@@ -6,12 +6,14 @@ identity's ended.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from physai_inverse.forward import Column
 from physai_inverse.surrogates.fit import MAX_STEPS, Fitted, Priors, climb, replicate_variance, starts
 from physai_inverse.surrogates.likelihood import Rows
+from physai_inverse.surrogates.pairs import Pairs
 from physai_inverse.surrogates.warp import Linear, Log, Warp, shapes
 
 LEAST_ROWS = 8
@@ -23,6 +25,8 @@ SHAPE_PENALTY = 2.0
 SHORT_LIST = 3
 """Number of warps whose hyper-parameters are fitted, after one look at all with those of the identity."""
 SCREENING_STEPS = 8
+LEAST_NOISE = 1e-6
+"""Variance, on the latent scale, of replicates that came out equal: trainings without noise."""
 MAX_EXTRA = 1e6
 """Ceiling of a known error's latent variance; the delta method means nothing beyond."""
 
@@ -60,6 +64,11 @@ class Table:
         latent = warp.forward(self.column.values)
         return Rows(self.features, self.groups, latent, extra, self.column.censored.astype(int))
 
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The distances between rows, the same for every warp."""
+        return Pairs.of(self.features, self.groups)
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -95,10 +104,11 @@ def choose(table: Table, warps: list[Warp]) -> Choice:
 
 
 def _judged(table: Table, warp: Warp, near: Fitted | None, max_steps: int) -> Choice:
-    rows = table.warped(warp)
+    rows = replace(table.warped(warp), pairs=table.pairs)
     priors = priors_of(table, rows)
     places = starts(priors) if near is None else (near.covariance.logs,)
-    climbs = [climb(rows, priors, place, max_steps=max_steps) for place in places]
+    learned = None if near is None else near.curvature
+    climbs = [climb(rows, priors, place, max_steps=max_steps, curvature=learned) for place in places]
     fitted = max(climbs, key=lambda found: found.value)
     seen = rows.side == 0
     return Choice(warp, fitted, fitted.value + float(np.sum(warp.log_slope(table.column.values[seen]))))
@@ -117,6 +127,6 @@ def priors_of(table: Table, rows: Rows) -> Priors:
     """Give the priors for rows on a latent scale."""
     seen = rows.side == 0
     replicates = replicate_variance(table.units[seen], rows.values[seen]) if seen.any() else None
-    if replicates is not None and not replicates[0] > 0:
-        replicates = None
+    if replicates is not None:
+        replicates = (max(replicates[0], LEAST_NOISE), replicates[1])
     return Priors(rows.num_groups, replicates)

@@ -5,16 +5,22 @@ imports neither torch nor numpy: what is heavy is loaded when a training runs.
 """
 
 from physai_inverse.trainers.command import CommandTrainer
+from physai_inverse.trainers.extras import Extras, Trained, bound, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
 from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
 
 __all__ = [
     "CommandTrainer",
+    "Extras",
     "FunctionTrainer",
     "Task",
+    "Trained",
     "as_trainer",
+    "bound",
     "describe",
     "load_function",
     "load_task",
+    "taken",
     "task_names",
+    "train",
 ]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from physai_inverse.observations import Config, Metric, Scalar
 from physai_inverse.trainers.report_lines import Lines, Reports
 from physai_inverse.trainers.template import Template, check_names, fill_text, read_template, text_names
 
-OWN_NAMES = ("seed", "config", "out")
+OWN_NAMES = ("seed", "config", "out", "checkpoint", "resume_from")
 STDOUT = "stdout"
 PIECE_BYTES = 2**16
 ERROR_LINES = 20
@@ -43,7 +43,10 @@ class CommandTrainer:
     Placeholders: `{name}` for each parameter, `{seed}`, `{config}` (path of a JSON file with the whole
     configuration) and `{out}` (an empty folder of this trial, removed when its metrics have been read). Arguments
     in square brackets, `[--momentum {momentum}]`, are left out when a parameter in them is inactive; an
-    inactive parameter outside of brackets is an error. Floats are written by `repr`, booleans as `true` and
+    inactive parameter outside of brackets is an error. In a study with a fidelity `{epochs}` (its name) is how
+    much the training is given; `{checkpoint}` is a folder of this configuration and seed that stays from one rung
+    to the next, and `{resume_from}` the number of the trial to go on from, so that `[--resume {resume_from}]` is
+    left out where there is none. Floats are written by `repr`, booleans as `true` and
     `false`.
 
     The command runs in a process group of its own, which is ended when the command ends, when the time is
@@ -57,6 +60,8 @@ class CommandTrainer:
             `"{out}/metrics.json"` of one JSON object or of such lines, relative to `folder`.
         environment: variables to add.
         folder: where the command runs.
+        fidelity: the name of the study's fidelity.
+        stop_early: whether it is ended once the curves that it prints look hopeless.
 
     Raises:
         InvalidInput: the command or `metrics` cannot be read, or the timeout is not positive.
@@ -72,6 +77,8 @@ class CommandTrainer:
     metrics: str = STDOUT
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: str = "."
+    fidelity: str | None = None
+    stop_early: bool = False
 
     def __post_init__(self) -> None:
         timeout = self.timeout
@@ -87,11 +94,27 @@ class CommandTrainer:
         _ = self.template
         if self.metrics != STDOUT:
             text_names(self.metrics)
+            if self.stop_early:
+                raise InvalidInput(
+                    "`stop_early` reads what the command prints; leave `metrics` at `stdout` for it."
+                )
 
     @cached_property
     def template(self) -> Template:
         """The command line, read."""
         return read_template(self.command)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The extras that it takes; see `extras`."""
+        names = {*self.template.names, *(() if self.metrics == STDOUT else text_names(self.metrics))}
+        takes = {
+            "checkpoint": "checkpoint" in names,
+            "resume_from": "resume_from" in names,
+            "fidelity": self.fidelity in names,
+            "report": self.stop_early,
+        }
+        return frozenset(name for name, does in takes.items() if does)
 
     def check(self, names: Collection[str], conditional: Collection[str] = ()) -> None:
         """Check the placeholders against the parameters of a space.
@@ -109,7 +132,7 @@ class CommandTrainer:
             raise InvalidInput(
                 f"A parameter cannot be called `{taken[0]}` with a command: {{{taken[0]}}} is taken."
             )
-        known = (*names, *OWN_NAMES)
+        known = (*names, *OWN_NAMES, *([self.fidelity] if self.fidelity else []))
         check_names(self.template.names, known, where="`command`")
         if self.metrics != STDOUT:
             check_names(text_names(self.metrics), known, where="`metrics`")
@@ -120,8 +143,25 @@ class CommandTrainer:
                     f"which are left out then: `[--{name} {{{name}}}]`."
                 )
 
-    def __call__(self, config: Config, seed: int) -> dict[str, Metric]:
+    def __call__(
+        self,
+        config: Config,
+        seed: int,
+        *,
+        fidelity: float | None = None,
+        checkpoint: Path | None = None,
+        resume_from: int | None = None,
+        report: Callable[[float, Mapping[str, float]], bool] | None = None,
+    ) -> dict[str, Metric]:
         """Run the command once.
+
+        Args:
+            config: active parameters.
+            seed: of the training.
+            fidelity: how much it is given.
+            checkpoint: a folder that stays.
+            resume_from: the number of the trial to go on from.
+            report: takes what is printed with a step; once it says so, the command is ended.
 
         Raises:
             InvalidInput: a placeholder that this configuration cannot fill.
@@ -132,6 +172,12 @@ class CommandTrainer:
             path = out.parent / "config.json"
             write_text(path, json.dumps(dict(config), indent=1))
             values: dict[str, Scalar] = {**config, "seed": seed, "config": str(path), "out": str(out)}
+            told = {self.fidelity or "": fidelity, "checkpoint": checkpoint, "resume_from": resume_from}
+            values |= {
+                name: str(value) if isinstance(value, Path) else value
+                for name, value in told.items()
+                if value is not None
+            }
             arguments = self.template.fill(values)
             environment = {
                 **os.environ,
@@ -139,9 +185,9 @@ class CommandTrainer:
                 "PHYSAI_SEED": str(seed),
                 "PHYSAI_OUT": str(out),
             }
-            run = _Run(self.metrics == STDOUT)
+            run = _Run(self.metrics == STDOUT, report)
             code = run.wait(arguments, environment, self.folder, out.parent, self.timeout)
-            if code != 0:
+            if code != 0 and not run.stopped:
                 raise _failure(arguments[0], code, run.errors.last_lines(ERROR_LINES))
             if self.metrics != STDOUT:
                 check_names(text_names(self.metrics), tuple(values), where="`metrics`")
@@ -163,8 +209,11 @@ class CommandTrainer:
 class _Run:
     """One run of a command: its output, in bounded memory."""
 
-    def __init__(self, from_stdout: bool) -> None:
-        self.reports = Reports()
+    def __init__(
+        self, from_stdout: bool, report: Callable[[float, Mapping[str, float]], bool] | None = None
+    ) -> None:
+        self.reports = Reports(report)
+        self.stopped = False
         self.output = Lines()
         self.errors = Lines()
         self._from_stdout = from_stdout
@@ -219,6 +268,8 @@ class _Run:
                         process.wait(STOP_SECONDS)
                     except subprocess.TimeoutExpired:
                         process.kill()
+        if self.stopped:
+            return 0
         if not in_time:
             raise TrialFailed(f"The command was stopped after its time limit of {timeout:g} s.", "timeout")
         try:
@@ -261,6 +312,9 @@ class _Run:
                             continue
                     if not data:
                         selector.unregister(key.fileobj)
+                if self.reports.hopeless and not ended:
+                    self.stopped = True
+                    return True
         self._take_output(b"\n")
         return True
 

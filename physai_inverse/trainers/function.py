@@ -20,6 +20,10 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config, MetricsLike, Trainer
 
 TRACEBACK_LINES = 8
+EXTRAS = ("checkpoint", "resume_from", "report")
+"""Arguments by whose names a function is told more; the fidelity's own name is another."""
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -46,31 +50,82 @@ class KeywordTrainer:
 
 
 @dataclass(frozen=True)
+class ToldTrainer:
+    """A function that takes more than configuration and seed; see `extras`.
+
+    Args:
+        function: the function.
+        seed: how it takes the seed: `"position"`, `"keyword"` or `"none"`.
+        keywords: extra to the keyword under which the function takes it.
+        third: whether the fidelity is its third argument instead.
+    """
+
+    function: Callable[..., MetricsLike]
+    seed: str
+    keywords: tuple[tuple[str, str], ...]
+    third: bool = False
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The extras that it takes."""
+        return frozenset([extra for extra, _ in self.keywords] + ["fidelity"] * self.third)
+
+    def __call__(self, config: Config, seed: int, **extras: object) -> MetricsLike:
+        """Call the function with the extras that it takes."""
+        named = {keyword: extras[extra] for extra, keyword in self.keywords}
+        if self.seed == "keyword":
+            named["seed"] = seed
+        arguments: list[object] = [config]
+        if self.seed == "position":
+            arguments.append(seed)
+        if self.third:
+            arguments.append(extras["fidelity"])
+        return self.function(*arguments, **named)
+
+
+@dataclass(frozen=True)
 class FunctionTrainer:
     """A trainer that is named, and loaded where it runs.
 
     Args:
         target: as in `load_function`.
         folder: as in `load_function`.
+        fidelity: the name of the study's fidelity.
     """
 
     target: str
     folder: str = "."
+    fidelity: str | None = None
 
-    def __call__(self, config: Config, seed: int) -> MetricsLike:
+    @property
+    def takes(self) -> frozenset[str]:
+        """The extras that the function takes; loads it, once a process.
+
+        Raises:
+            InvalidInput: it cannot be loaded, or has another signature than `as_trainer` asks for.
+        """
+        found: frozenset[str] = getattr(_loaded(self.target, self.folder, self.fidelity), "takes", frozenset())
+        return found
+
+    def __call__(self, config: Config, seed: int, **extras: object) -> MetricsLike:
         """Load the function, once a process, and call it.
 
         Raises:
             InvalidInput: it cannot be loaded, or takes neither `(config)` nor `(config, seed)`.
         """
-        metrics: MetricsLike = _loaded(self.target, self.folder)(config, seed)
+        metrics: MetricsLike = _loaded(self.target, self.folder, self.fidelity)(config, seed, **extras)
         return metrics
 
 
-def as_trainer(function: object) -> Trainer:
+def as_trainer(function: object, fidelity: str | None = None) -> Trainer:
     """Make a trainer of a function `f(config)` or `f(config, seed)`; its signature decides.
 
-    A second argument that has a default gets the seed only when it is called `seed`.
+    A second argument that has a default gets the seed only when it is called `seed`. Further arguments called like
+    one of the extras (see `extras`) get it; in a study with a fidelity a third one without a default gets that.
+
+    Args:
+        function: the function.
+        fidelity: the name of the study's fidelity.
 
     Raises:
         InvalidInput: it is not callable, or its signature is another.
@@ -83,20 +138,34 @@ def as_trainer(function: object) -> Trainer:
         raise InvalidInput(f"`trainer` must be a function `f(config, seed)`, not {type(function).__name__}.")
     name = getattr(function, "__qualname__", repr(function))
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        shown = parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             f"`trainer` {name} does not show its signature ({error}); wrap it in a function `f(config, seed)`."
         ) from error
+    extras = {name: name for name in EXTRAS} | ({"fidelity": "fidelity", fidelity: "fidelity"} if fidelity else {})
+    told = [
+        (extras[parameter.name], parameter.name)
+        for place, parameter in enumerate(parameters)
+        if parameter.name in extras and place and parameter.kind in NAMED
+    ]
+    parameters = [item for item in parameters if item.name not in {name for _, name in told}]
     positional = [parameter for parameter in parameters if parameter.kind in POSITIONAL]
     required = [parameter.name for parameter in positional if parameter.default is parameter.empty]
     keywords = [parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     variadic = any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
     missing = [word.name for word in keywords if word.default is word.empty and word.name != "seed"]
-    if len(required) > 2 or missing or not (positional or variadic):
+    third = len(required) == 3 and fidelity is not None and "fidelity" not in dict(told)
+    if (len(required) > 2 and not third) or missing or not (positional or variadic):
         raise InvalidInput(
             f"`trainer` must take `(config)` or `(config, seed)`; {name} takes "
-            f"`({', '.join(str(parameter) for parameter in parameters)})`."
+            f"`({', '.join(str(parameter) for parameter in shown)})`."
+        )
+    if told or third:
+        by_place = len(required) > 1 or (len(positional) > 1 and positional[1].name == "seed")
+        by_name = any(word.name == "seed" for word in keywords)
+        return ToldTrainer(
+            function, "keyword" if by_name else "position" if by_place else "none", tuple(told), third
         )
     if any(word.name == "seed" for word in keywords):
         return KeywordTrainer(function)
@@ -145,8 +214,8 @@ def load_function(target: str, folder: str | Path = ".") -> Callable[..., object
 
 
 @lru_cache(maxsize=16)
-def _loaded(target: str, folder: str) -> Trainer:
-    return as_trainer(load_function(target, folder))
+def _loaded(target: str, folder: str, fidelity: str | None) -> Trainer:
+    return as_trainer(load_function(target, folder), fidelity)
 
 
 def _load_file(place: str, folder: Path) -> ModuleType:

@@ -7,7 +7,7 @@ or a mapping of step to value, which is a curve. Texts, nulls and lists are pass
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
@@ -19,9 +19,15 @@ TAIL_BYTES = 2**16
 
 
 class Reports:
-    """What has been reported so far."""
+    """What has been reported so far.
 
-    def __init__(self) -> None:
+    Args:
+        listener: is told the numbers of every line with a step; once it gives True, the training is `hopeless`.
+    """
+
+    def __init__(self, listener: Callable[[float, Mapping[str, float]], bool] | None = None) -> None:
+        self.hopeless = False
+        self._listener = listener
         self._last: dict[str, object] = {}
         self._curves: dict[str, dict[float, float]] = {}
 
@@ -49,6 +55,10 @@ class Reports:
                     self._add_point(f"{name}_curve", step, number)
             elif isinstance(value, Mapping):
                 self._last[name] = value
+        if step is not None and self._listener is not None:
+            numbers = {name: number for name, value in report.items() if (number := _number(value)) is not None}
+            numbers.pop("step")
+            self.hopeless |= self._listener(step, numbers)
 
     def metrics(self) -> dict[str, Metric]:
         """Give the metrics.

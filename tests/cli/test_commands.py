@@ -148,7 +148,55 @@ def test_an_inverse_query_is_answered(cli: Cli, study: Path) -> None:
     configs = found["configs"]
     assert isinstance(configs, list)
     assert len(configs) == 3
-    assert "probability" in cli("invert", study, *arguments, "-n", 3).out
+    marginals, posterior = found["marginals"], found["posterior"]
+    assert isinstance(marginals, list)
+    assert [marginal["name"] for marginal in marginals] == ["x", "kind", "boost"]
+    assert isinstance(posterior, dict)
+    assert sum(point["weight"] for point in posterior["sample"]) == pytest.approx(1.0)
+    shown = cli("invert", study, *arguments, "-n", 3).out
+    assert "probability" in shown
+    assert "Where the parameters lie among all configurations that meet the query" in shown
+
+
+def test_an_answer_is_verified_by_trainings_of_it(cli: Cli, study: Path) -> None:
+    query = ["invert", study, "--where", "parameters <= 60", "-n", 3]
+    result = cli(*query, "--verify", 2)
+    assert result.code == 0
+    assert "The promise held: 2 of 2 trainings met parameters <= 60.0" in " ".join(result.out.split())
+    [found] = lines(cli(*query, "--verify", 1, "--json").out)
+    verification = found["verification"]
+    assert isinstance(verification, dict)
+    assert verification["met"] == 1
+    [told] = lines(cli("show", study, "--trial", 14, "--json").out)
+    assert told["origin"] == "verification"
+    refused = cli("invert", study, "--where", "parameters <= -60", "--verify", 2)
+    assert "Nothing was promised, so nothing is verified." in refused.out
+    assert cli(*query, "--verify", 0).code == 2
+
+
+def test_a_suggestion_is_explained(cli: Cli, study: Path) -> None:
+    shown = cli("suggest", study, "--explain").out
+    for words in ("Trial 14", "the best by the forward map", "expected gain", "nearest run", "fails", "diverged"):
+        assert words in shown
+    [found] = lines(cli("suggest", study, "--json").out)
+    note = found["note"]
+    assert isinstance(note, dict)
+    assert {"kind", "predicted", "expected_gain", "failing", "nearest", "intent", "exploit"} <= set(note)
+
+
+def test_a_suggestion_for_an_expression_with_a_cost_is_explained(cli: Cli, study: Path) -> None:
+    wish = "loss + 0.01 * parameters"
+    text = study.read_text()
+    assert "objective: {minimize: loss}" in text
+    study.write_text(
+        text.replace("{minimize: loss}", f'{{minimize: "{wish}", robust: {{x: 0.05}}, cost: parameters}}')
+    )
+    shown = " ".join(cli("suggest", study, "--explain").out.split())
+    for words in (f"predicted {wish}", f"in {wish}, over the best", "times what an ordinary configuration does"):
+        assert words in shown
+    query = cli("invert", study, "--where", f"0 <= {wish} <= 5", "--json")
+    [found] = lines(query.out)
+    assert found["reachable"] is True
 
 
 def test_a_recommendation_names_a_trial(cli: Cli, study: Path) -> None:
@@ -313,3 +361,36 @@ def test_a_bug_of_ours_is_one_line(cli: Cli, study: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PHYSAI_TRACEBACK", "1")
     assert "ZeroDivisionError" in cli("show", study).err
     assert os.environ["PHYSAI_TRACEBACK"] == "1"
+
+
+def test_beliefs_and_earlier_studies_of_the_command_line_are_used_and_told(
+    cli: Cli, study: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new.yaml"
+    new.write_text(study.read_text().replace("name: small", "name: new"))
+    believed = cli("suggest", new, "--belief", "x near 0.1 factor 2", "--earlier", study)
+    assert believed.code == 0
+    assert "beliefs: weight" in believed.out
+    [other] = lines(cli("suggest", new, "--earlier", study.with_suffix(".db"), "--json").out)
+    assert other["note"] == {"kind": "start"}  # the even points, by which what came before is judged
+    for trial in load_spec(new).open_study().trials:
+        assert cli("observe", new, trial.number, "loss=0.5").code == 0
+    shown = cli("show", new).out
+    assert "leaned on" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--belief", "x is small"), 2, "expected a belief such as 'lr near 1e-3 factor 3'"),
+        (("--belief", "rate near 1"), 2, "`rate`, which is no parameter"),
+        (("--earlier", "nowhere.yaml"), 3, "nowhere.yaml"),
+        (("--earlier", "nowhere.db"), 3, "There is no database `nowhere.db`"),
+    ],
+)
+def test_knowledge_that_cannot_be_used_stops_the_command(
+    cli: Cli, fresh: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    result = cli("suggest", fresh, *arguments)
+    assert result.code == code
+    assert message in result.err

@@ -52,7 +52,11 @@ def test_the_commands_of_the_docs_run_as_they_stand(
         load_spec(tmp_path / name).require_trainer()
 
 
-@pytest.mark.parametrize("text", blocks(STUDY_FILE, "yaml"), ids=range(len(blocks(STUDY_FILE, "yaml"))))
+KNOWLEDGE = (ROOT / "docs" / "prior-knowledge.md").read_text()
+EXAMPLES = [*blocks(STUDY_FILE, "yaml"), *blocks(KNOWLEDGE, "yaml")]
+
+
+@pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_a_study_file_of_the_docs_loads(text: str) -> None:
     read_spec(Path("study.yaml"), text.encode())
 

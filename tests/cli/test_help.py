@@ -45,9 +45,10 @@ def test_a_command_has_help_with_an_example(cli: Cli, command: str) -> None:
     assert f"physai-inverse {command}" in result.out.partition("Example")[2]
 
 
-def test_suggest_and_observe_do_without_torch_and_scikit_learn(study: Path, cached: dict[str, str]) -> None:
+def test_suggest_and_observe_do_without_what_is_heavy(study: Path, cached: dict[str, str]) -> None:
     for arguments in (["suggest", str(study)], ["observe", str(study), "13", "loss=1"]):
-        heavy = {"torch", "sklearn", "pandas", "plotly", "ax", "botorch"}
+        heavy = {"torch", "gpytorch", "botorch", "ax", "sklearn", "pandas", "plotly", "optuna"}
+        heavy |= {"scipy.linalg", "scipy.special", "sqlalchemy.dialects.postgresql"}
         code = CHILD.format(arguments=["physai-inverse", *arguments], heavy=heavy)
         found = child(code, cached)
         assert found.splitlines()[-1] == "loaded:"

@@ -281,6 +281,22 @@ def test_every_write_is_an_event(store: Store) -> None:
     assert store.events("s", 3) == events[3:]
 
 
+def test_a_claim_of_certain_numbers_leaves_the_others_waiting(store: Store) -> None:
+    store.enqueue("s", [Proposal({"x": place / 4}) for place in range(4)])
+    claimed = store.claim("s", [3, 1], worker="w", lease_seconds=5)
+    assert [trial.number for trial in claimed] == [1, 3]
+    assert store.claim("s", [1], worker="w", lease_seconds=5) == []
+    assert [trial.number for trial in store.claim("s", 4, worker="w", lease_seconds=5)] == [0, 2]
+
+
+def test_a_lost_trial_is_claimed_again_by_its_number_only(store: Store, clock: Clock) -> None:
+    store.enqueue("s", [Proposal({"x": 0.1}), Proposal({"x": 0.2})])
+    store.claim("s", 2, worker="w", lease_seconds=5)
+    clock.seconds += 6
+    assert [trial.number for trial in store.claim("s", [1], worker="v", lease_seconds=5)] == [1]
+    assert store.trial("s", 0).attempt == 1
+
+
 def test_a_repeated_request_gets_the_same_answer(store: Store, clock: Clock) -> None:
     proposals = [Proposal({"x": 0.5})]
     verbs: list[Callable[[], object]] = [

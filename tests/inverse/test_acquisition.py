@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 
 from physai_inverse.forward import ForwardMap
-from physai_inverse.inverse.acquisition import (
-    Acquisition,
-    log_distance_improvement,
-    log_expected_improvement,
-)
+from physai_inverse.inverse.acquisition import Acquisition
+from physai_inverse.inverse.improvement import log_distance_improvement, log_expected_improvement
 from physai_inverse.objective import AtMost, Maximize, Minimize, Target, as_objective
 from physai_inverse.space import Float, Space
 from tests.fakes import Exponential, Known, KnownSuccess

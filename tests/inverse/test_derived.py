@@ -11,10 +11,12 @@ from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.forward import Column, Dataset, ForwardMap
 from physai_inverse.inverse.acquisition import Acquisition
 from physai_inverse.inverse.derived import Composite, Line, components, log_mean, normal_draws, with_derived
+from physai_inverse.inverse.exploration import WIDENING, trainings_without_progress, widened
 from physai_inverse.inverse.goals import goal_log_probability
 from physai_inverse.inverse.improvement import log_expected_improvement
 from physai_inverse.inverse.judging import Neighbourhood, SeedQuantile, judged, neighbours
 from physai_inverse.objective import AtMost, Between, Maximize, Minimize, Objective, as_objective
+from physai_inverse.observations import Observation
 from physai_inverse.space import Choice, Float, Space
 from tests.inverse.test_hypervolume import SPACE, Plane
 
@@ -131,3 +133,33 @@ def test_a_constant_mean_over_components_matches_the_plain_model() -> None:
     mean, deviation = components(forward().model("a"), UNITS, noise=True)
     assert mean.shape == (3,)
     assert np.allclose(deviation, np.hypot(0.3, 0.1))
+
+
+def test_a_widened_expression_is_that_of_widened_metrics() -> None:
+    text = "a * b"
+    found = derived(text)
+    wide = widened(found)
+    straight = Composite.components(cast(Composite, found.models[text]), UNITS)[0].std(axis=1)
+    wider = components(wide.models[text], UNITS)[0].std(axis=1)
+    assert isinstance(wide.models[text], Composite)
+    assert np.all(wider > 1.5 * straight)
+    line = derived("1 - 2 * a")
+    assert np.allclose(
+        widened(line).models["1 - 2 * a"].latent(UNITS)[1], WIDENING * line.models["1 - 2 * a"].latent(UNITS)[1]
+    )
+
+
+def test_a_judged_metric_is_scored_as_the_metric_itself() -> None:
+    objective = Objective((Minimize("a"),), robust={"x": 0.1}, seeds=0.9)
+    model = judged(forward(), objective, data()).models["a"]
+    assert isinstance(model, Neighbourhood)
+    with pytest.raises(NotImplementedError):  # the metric's own; an expression would not be found
+        model.held_out()
+
+
+def test_progress_is_counted_by_the_values_of_an_expression() -> None:
+    rows = [({"x": 0.1, "y": 0.1}, 1.0, 5.0), ({"x": 0.2, "y": 0.2}, 2.0, 1.0), ({"x": 0.3, "y": 0.3}, 0.5, 9.0)]
+    seen = Dataset.from_observations(SPACE, [Observation(c, {"a": a, "b": b}) for c, a, b in rows])
+    over = as_objective("minimize a + b").over(SPACE.parameters)
+    assert trainings_without_progress(seen, over) == 1  # 6, 3, 9.5
+    assert trainings_without_progress(seen, as_objective("minimize a")) == 0

@@ -11,7 +11,7 @@ from physai_inverse.inverse.search import maximise
 from physai_inverse.objective import AtMost, Minimize, Target, as_objective
 from physai_inverse.observations import Observation, TrialState
 from physai_inverse.space import Choice, Float, Integer, Space
-from tests.fakes import Known, KnownSurrogate
+from tests.fakes import Known, KnownSuccess, KnownSurrogate
 from tests.strategies import spaces
 
 quick = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -53,12 +53,13 @@ def test_the_same_seed_and_data_give_the_same_proposals(space: Space, seed: int)
     assert [item.unit.tolist() for item in first] == [item.unit.tolist() for item in second]
 
 
-def test_a_small_space_is_used_up_before_anything_is_repeated() -> None:
+def test_a_small_space_without_noise_is_used_up_before_anything_is_repeated() -> None:
     space = Space(a=Choice(["x", "y", "z"]), n=Integer(1, 4))
+    recipe = KnownSurrogate({"loss": Known(lambda u: u.sum(axis=1), 0.1)})
     data = dataset(space, 0)
     seen: list[str] = []
     for number in range(12):
-        forward = RECIPE.fit(data, seed=0) if len(data) else None
+        forward = recipe.fit(data, seed=0) if len(data) else None
         [proposal] = propose(forward, data, LOSS, np.empty((0, 2)), numbers=[number], seed=1)
         config = space.decode(proposal.unit)
         seen.append(space.key(config))
@@ -80,6 +81,18 @@ def test_failed_and_pending_configurations_are_not_proposed_again() -> None:
     )
     proposed = propose(None, data, LOSS, space.encode(configs[4:5]), numbers=[5], seed=0)
     assert space.decode(proposed[0].unit) == configs[5]
+
+
+def test_starts_keep_away_from_where_trainings_fail() -> None:
+    space = Space(x=Float(0.0, 1.0), y=Float(0.0, 1.0))
+    data = Dataset.from_observations(
+        space, [Observation({"x": 0.9, "y": 0.5}, state=TrialState.DIVERGED, number=number) for number in range(3)]
+    )
+    recipe = KnownSurrogate({}, KnownSuccess(lambda u: np.where(u[:, 0] < 0.2, 0.9, 0.05)))
+    proposed = propose(recipe.fit(data, seed=0), data, LOSS, data.units[:0], numbers=range(3, 7), seed=0)
+    points = np.stack([item.unit for item in proposed])
+    assert (points[:, 0] < 0.2).all()
+    assert np.ptp(points[:, 1]) > 0.5  # and still fill what is left
 
 
 def test_a_batch_spreads_instead_of_herding() -> None:

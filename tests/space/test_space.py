@@ -262,3 +262,17 @@ def test_numpy_numbers_are_taken_as_numbers() -> None:
 def test_points_outside_of_the_cube_are_refused(units: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="`units` must"):
         example().decode(units)
+
+
+def test_every_constraint_says_where_it_holds() -> None:
+    space = Space(
+        a=Integer(1, 10),
+        kind=Choice(["x", "y"]),
+        b=Integer(1, 10, when={"kind": "y"}),
+        constraints=["a <= 5", "a * b <= 20"],
+    )
+    points = space.encode([{"a": 7, "kind": "x"}, {"a": 5, "kind": "y", "b": 5}, {"a": 2, "kind": "y", "b": 3}])
+    held = space.held(points)
+    assert held["a <= 5"].tolist() == [False, True, True]
+    assert held["a * b <= 20"].tolist() == [True, False, True]  # does not bind where `b` is inactive
+    assert space.feasible(points).tolist() == [False, False, True]

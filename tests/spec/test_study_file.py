@@ -10,6 +10,7 @@ import pytest
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.objective import Minimize, as_objective
 from physai_inverse.space import Choice, Constant, Float, Integer, Ordinal, Space
+from physai_inverse.space.beliefs import Belief
 from physai_inverse.spec import (
     InvalidStudyFile,
     draft_for_command,
@@ -307,3 +308,69 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path, content: bytes, messa
 def test_a_folder_is_no_study_file(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="is a folder"):
         load_spec(tmp_path)
+
+
+KNOWLEDGE = """\
+start:
+  - {lr: 1e-2, optimizer: adamw, width: 16, depth: 2}
+beliefs:
+  - {parameter: lr, near: 1e-3, factor: 3}
+  - {parameter: depth, weights: {"2": 3}}
+  - {config: {width: 32, optimizer: adamw}, factor: 2}
+earlier: [old.yaml, other.db, {store: both.db, name: second}]
+"""
+
+
+def test_prior_knowledge_comes_out_as_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "old.yaml").write_text("name: before\nstore: kept/old.db\n")
+    spec = read_spec(tmp_path / "study.yaml", (TEXT + KNOWLEDGE).encode())
+    assert spec.start == ({"lr": 1e-2, "optimizer": "adamw", "width": 16, "depth": 2, "epochs": 20},)
+    assert spec.beliefs == (
+        Belief("lr", 1e-3, factor=3.0),
+        Belief("depth", weights={2: 3.0}),
+        Belief({"width": 32, "optimizer": "adamw"}, factor=2.0),
+    )
+    assert spec.earlier == (
+        (tmp_path / "kept" / "old.db", "before"),
+        (tmp_path / "other.db", None),
+        (tmp_path / "both.db", "second"),
+    )
+
+
+def test_a_study_file_hands_its_knowledge_to_the_study(tmp_path: Path) -> None:
+    space = "space: {lr: {type: float, low: 1e-4, high: 1.0, log: true, default: 0.01}}\n"
+    goal = "objective: {minimize: loss}\n"
+    (tmp_path / "old.yaml").write_text(space + goal)
+    old = load_spec(tmp_path / "old.yaml").open_study()
+    old.import_observations(
+        [({"lr": 10.0**-power}, {"loss": abs(power - 2.5)}) for power in (1, 1.5, 2, 2.5, 3, 4)]
+    )
+    old.close()
+    (tmp_path / "new.yaml").write_text(
+        space + goal + "start: [{lr: 0.5}]\nbeliefs: [{parameter: lr, near: 1e-3}]\nearlier: [old.yaml]\n"
+    )
+    trials = load_spec(tmp_path / "new.yaml").open_study().suggest(4)
+    assert [trial.note["kind"] for trial in trials] == ["given", "start", "earlier", "belief"]
+    assert [trial.config["lr"] for trial in trials] == [0.5, 0.01, pytest.approx(10**-2.5), pytest.approx(1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("addition", "place", "message"),
+    [
+        ("start: [{lr: 7.0}]", "start[0]", "`lr`: expected a number in"),
+        ("start: {lr: 0.1}", "start", "expected a list"),
+        ("beliefs: [{parameter: rate, near: 1}]", "beliefs[0]", "`rate`, which is no parameter"),
+        ("beliefs: [{parameter: lr, near: 7.0}]", "beliefs[0]", "expected a number in [0.0001, 1]"),
+        ("beliefs: [{parameter: lr, near: 0.1, factor: 0.5}]", "beliefs[0].factor", "above 1"),
+        ("beliefs: [{parameter: lr, nere: 0.1}]", "beliefs[0].nere", "Did you mean `near`?"),
+        ("beliefs: [{near: 0.1}]", "beliefs[0]", "either `parameter` or `config`"),
+        ("beliefs: [{parameter: lr, near: 0.1}, {config: {lr: 0.2}}]", "beliefs", "Two beliefs speak of `lr`"),
+        ("earlier: [nowhere.yaml]", "earlier[0]", "nowhere.yaml"),
+        ("earlier: ['']", "earlier[0]", "expected a path or a URL"),
+    ],
+)
+def test_knowledge_that_cannot_be_meant_is_named_with_its_place(addition: str, place: str, message: str) -> None:
+    [problem] = read(TEXT + addition + "\n").problems
+    assert problem.startswith(f"study.yaml:{TEXT.count(chr(10)) + 1}:")
+    assert f" {place}: " in problem
+    assert message in problem

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from physai_inverse import AtMost, Float, Integer, Minimize, Objective, Observation, Space, Study
+from physai_inverse import AtMost, Belief, Float, Integer, Minimize, Objective, Observation, Space, Study
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.study import best_measured
 
@@ -148,3 +149,68 @@ def test_a_study_asks_for_what_bad_seeds_keep() -> None:
         rows.append(({"lr": lr, "width": 8}, {"loss": (0.9 if k % 2 else 1.0) + noise}))
     study.import_observations(rows)
     assert study.recommend().config["lr"] == pytest.approx(0.1)
+
+
+def test_a_query_over_a_band_and_an_expression_promises_what_comes_true() -> None:
+    study = trained("minimize loss", 16)
+    answer = study.invert(["-1 <= " + EXPRESSION + " <= 1", "500 <= params <= 8000"], n=2)
+    assert answer.reachable
+    assert answer.chances[0].low <= answer.chances[0].probability + 0.05
+    verified = study.verify(answer, train, 1)
+    assert verified.met == 1
+    measured = verified.trainings[0].measured
+    assert set(measured) == {EXPRESSION, "params", "loss"}
+    assert measured[EXPRESSION] == pytest.approx(measured["loss"] + 0.1 * math.log10(measured["params"]))
+
+
+def test_a_band_beyond_the_data_is_out_of_reach_and_told_by_how_far() -> None:
+    study = trained("minimize loss", 16)
+    answer = study.invert("-60 <= " + EXPRESSION + " <= -50", n=1)
+    assert not answer.reachable
+    [shortfall] = answer.shortfalls
+    assert shortfall.metric == EXPRESSION
+    assert shortfall.missing == pytest.approx(shortfall.predicted + 50)
+    assert shortfall.missing > 45
+
+
+def test_a_wish_for_an_expression_has_to_reach_the_best_predicted_one() -> None:
+    study = trained("minimize loss", 16)
+    answer = study.invert("minimize " + EXPRESSION, n=2)
+    best = min(study.predict([trial.config for trial in study.trials], noise=False)["loss"].quantiles[0.5])
+    assert answer.bars[EXPRESSION] > best  # some share of the parameters is added
+    assert answer.as_plain()["bars"] == answer.bars
+
+
+def test_a_suggestion_for_an_expression_says_why() -> None:
+    study = trained("minimize " + EXPRESSION)
+    [trial] = study.suggest()
+    note = cast("dict[str, Any]", trial.note)
+    assert set(note["expected_gain"]) == {EXPRESSION}
+    assert note["intent"] in ("exploit", "explore")
+
+
+def test_a_suggestion_with_a_cost_says_what_it_costs_and_a_robust_one_what_it_gains() -> None:
+    objective = Objective((Minimize("loss"), AtMost("params", 8000)), robust={"lr": 0.1}, cost="seconds")
+    study = trained(objective, seconds=lambda width: width**2)
+    [trial] = study.suggest()
+    width, note = float(str(trial.config["width"])), cast("dict[str, Any]", trial.note)
+    assert (note["price"] < 1) == (width < 32)  # 32: the middle of its range
+    assert note["expected_gain"]["loss"] >= 0
+    assert 0 <= note["limits"]["params <= 8000.0"] <= 1
+
+
+def test_earlier_studies_and_beliefs_serve_an_expression() -> None:
+    earlier = trained("minimize loss", 16)
+    study = Study(space(), f"minimize {EXPRESSION}", seed=1, earlier=[earlier], beliefs=[Belief("lr", near=0.01)])
+    kinds = []
+    for _ in range(8):
+        [trial] = study.suggest()
+        kinds.append(trial.note["kind"])
+        study.observe(trial, train(trial.config))
+    assert "earlier" in kinds
+    assert "belief" in kinds
+    place = kinds.index("earlier")
+    best = min(
+        (train(trial.config) for trial in earlier.trials), key=lambda m: m["loss"] + 0.1 * math.log10(m["params"])
+    )
+    assert study.trials[place].metrics["loss"] == pytest.approx(best["loss"], abs=0.5)

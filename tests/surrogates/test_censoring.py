@@ -4,6 +4,7 @@ import pytest
 from physai_inverse.forward import Dataset
 from physai_inverse.surrogates import GaussianProcess
 from physai_inverse.surrogates.censoring import propagate, truncated
+from physai_inverse.surrogates.kernel import distances, matern
 from tests.surrogates.problems import cube, dataset, smooth
 
 
@@ -90,3 +91,12 @@ def test_only_bounds_still_give_a_model() -> None:
     model = GaussianProcess().fit(data, seed=0).model("y")
     assert np.isfinite(model.latent(np.array([[0.3]]))[0]).all()
     assert model.held_out().rows == 0
+
+
+def test_the_sites_of_hundreds_of_labels_settle() -> None:
+    features = np.random.default_rng(0).random((300, 3))
+    side = np.where(features[:, 0] + 0.3 * features[:, 1] > 0.9, -1, 1)
+    covariance = 2.0 * matern(distances(2.0 * features, 2.0 * features)) + 1.0 + 0.037 * np.eye(300)
+    sites = propagate(covariance, np.zeros(300), side)
+    again = propagate(covariance, np.zeros(300), side, sites)
+    np.testing.assert_allclose(again.precision, sites.precision, rtol=3e-5, atol=1e-7)

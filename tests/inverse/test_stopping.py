@@ -1,0 +1,107 @@
+"""Stopping trainings early: when, with what probability, and when never."""
+
+import numpy as np
+import pytest
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.inverse.stopping import LEAST_RUNS, THRESHOLD, Reporter, StoppingRule
+from physai_inverse.observations import Curve
+
+STEPS = tuple(float(step) for step in range(1, 11))
+
+
+def curve(final: float, noise: float = 0.0, seed: int = 0) -> Curve:
+    rng = np.random.default_rng([seed, 5])
+    values = final + 1.0 / np.array(STEPS) - 0.1 + noise * rng.standard_normal(len(STEPS))
+    return Curve(STEPS, tuple(values.tolist()))
+
+
+def rule(
+    finals: list[float], *, noise: float = 0.01, audited: bool = False, maximize: bool = False
+) -> StoppingRule:
+    curves = [curve(final, noise, seed) for seed, final in enumerate(finals)]
+    if maximize:
+        curves = [Curve(item.steps, tuple(-value for value in item.values)) for item in curves]
+    return StoppingRule("loss", maximize, tuple(curves), tuple(c.values[-1] for c in curves), audited)
+
+
+def part(of: Curve, num: int) -> Curve:
+    return Curve(of.steps[:num], of.values[:num])
+
+
+FINALS = [0.1 * place for place in range(1, 13)]
+
+
+def test_a_hopeless_training_is_stopped_and_a_promising_one_is_not() -> None:
+    judge = rule(FINALS)
+    assert judge.bar == sorted(judge.finals)[2]
+    bad, good = judge.judge(part(curve(2.0), 4)), judge.judge(part(curve(0.05), 4))
+    assert bad
+    assert bad.probability is not None
+    assert bad.probability < THRESHOLD
+    assert "beats" in bad.reason
+    assert not good
+    assert good.probability is not None
+    assert good.probability > 0.9
+
+
+def test_the_rule_is_the_same_upside_down() -> None:
+    high = [5.0 + final for final in FINALS]  # within a decade, where no logarithms are taken
+    down, up = rule(high), rule(high, maximize=True)
+    seen = part(curve(5.5), 4)
+    mirrored = Curve(seen.steps, tuple(-value for value in seen.values))
+    assert up.judge(mirrored).probability == pytest.approx(down.judge(seen).probability)
+
+
+def test_nothing_is_stopped_before_five_runs_have_finished() -> None:
+    assert not rule(FINALS[: LEAST_RUNS - 1]).judge(part(curve(9.0), 4))
+    assert rule(FINALS[:LEAST_RUNS], noise=0.0).judge(part(curve(9.0), 4))
+
+
+def test_runs_that_never_reached_the_step_do_not_count() -> None:
+    longer = Curve((11.0, 12.0), (9.0, 9.0))
+    assert rule(FINALS).judge(longer).probability is None
+
+
+def test_an_audited_training_is_finished_all_the_same() -> None:
+    verdict = rule(FINALS, audited=True).judge(part(curve(2.0), 4))
+    assert not verdict
+    assert verdict.probability is not None
+    assert verdict.probability < THRESHOLD
+
+
+def test_curves_that_cross_stop_nobody() -> None:
+    rng = np.random.default_rng(0)
+    curves = tuple(Curve(STEPS, tuple(rng.standard_normal(len(STEPS)).tolist())) for _ in range(20))
+    judge = StoppingRule("loss", False, curves, tuple(item.values[-1] for item in curves))
+    stopped = [
+        bool(judge.judge(part(Curve(STEPS, tuple(rng.standard_normal(10).tolist())), 3))) for _ in range(50)
+    ]
+    assert sum(stopped) <= 3
+
+
+def test_probabilities_are_honest_on_runs_that_were_not_seen() -> None:
+    """Of trainings that would have been the third best or better, at most a few are stopped."""
+    stopped = wrong = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        finals = rng.uniform(0.0, 1.0, 12).tolist()
+        judge = rule(finals, noise=0.1)
+        truth = curve(float(rng.uniform(0.0, 1.0)), 0.1, seed + 1000)
+        if judge.judge(part(truth, 5)):
+            stopped += 1
+            wrong += truth.values[-1] < (judge.bar or 0.0)
+    assert stopped > 10
+    assert wrong <= 2
+
+
+def test_a_reporter_keeps_curves_and_asks_to_stop_once_for_all() -> None:
+    report = Reporter(rule(FINALS))
+    bad = curve(2.0)
+    answers = [report(step, {"loss": value, "other": 1.0}) for step, value in zip(STEPS, bad.values, strict=True)]
+    assert answers[-1]
+    assert answers == sorted(answers)
+    assert report.curves["loss"] == bad
+    assert report.stopped is not None
+    with pytest.raises(InvalidInput, match="`steps` of a curve"):
+        Reporter()(-1.0, {"loss": 1.0})
