@@ -31,9 +31,9 @@ SHARE = 10
 CHEAP_ROWS = 128
 """Rows up to which everything is found anew from all of them.
 
-Not for the sake of the fit, which is as good with nine tenths of the rows, but of the search: a model that is chosen
-anew at every row tries one warp and then another, and stalls less. On 17 tables and pools (six seeds) the mean
-normalised regret after 50 trainings was 0.34 so, and 0.40 with a head of nine tenths from 20 rows on."""
+Not for the sake of the fit, which is as good with nine tenths of the rows, but of the search: a model that is
+chosen anew at every row tries one warp and then another, and stalls less. On 17 tables and pools (six seeds) the
+mean normalised regret after 50 trainings was 0.34 so, and 0.40 with a head of nine tenths from 20 rows on."""
 MAX_REMEMBERED = 64
 
 _remembered: "OrderedDict[bytes, Settled]" = OrderedDict()
