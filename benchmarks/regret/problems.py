@@ -242,7 +242,7 @@ def formula(
         optimum: ``[d]`` where it is least.
         seed: of the shift.
         noise: relative standard deviation of one evaluation.
-        fails: whether a corner of the cube, next to the optimum, fails without warning.
+        fails: whether the corner of the cube beyond the optimum fails without warning (two fifths of the cube).
     """
     dimension = len(optimum)
     random = np.random.default_rng([seed, 77])
@@ -252,7 +252,7 @@ def formula(
 
     def truth(config: Config) -> float:
         x = np.array([config[f"x{column}"] for column in range(dimension)])
-        if fails and (x[0] > border[0] or x[1] > border[1]):
+        if fails and x[0] > border[0] and x[1] > border[1]:
             return math.nan
         return function(x - shift)
 
@@ -326,8 +326,10 @@ def optimizers(seed: int) -> Problem:
         loss += 0.02 * (math.exp(min(abs(over), 4.0)) - 1.0) + 0.006 * (config["layers"] - layers) ** 2
         loss += 0.5 * (config["dropout"] - share) ** 2 + 0.02 * math.log10(1024 / config["width"])
         if config["optimizer"] == "sgd":
-            return loss + 0.1 * (config["momentum"] - inner) ** 2
-        return loss + 0.02 * (math.log10(config["beta2"]) - outer) ** 2
+            loss += 0.1 * (config["momentum"] - inner) ** 2
+        else:
+            loss += 0.02 * (math.log10(config["beta2"]) - outer) ** 2
+        return float(loss)
 
     def measure(config: Config, random: np.random.Generator) -> float:
         return truth(config) * (1.0 + 0.01 * random.standard_normal())
