@@ -1,4 +1,4 @@
-"""What came out: regret by tuner, kind and task, ours against each peer on the same runs, failures, noise, time."""
+"""What came out: regret by tuner, kind and task, ours against each peer on the same runs, failures, seconds."""
 
 import json
 import platform
