@@ -76,13 +76,13 @@ bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
 	$(BIN)/python -m benchmarks.regret.figures
 
 bench-targets: $(VENV)/.bench ## seeking a target against minimising the distance to it
-	$(BIN)/python benchmarks/targets.py
+	$(BIN)/python -m benchmarks.targets
 
 bench-queries: $(VENV)/.dev ## whether inverse queries keep what they promise, and refuse what cannot be
-	$(BIN)/python benchmarks/queries.py
+	$(BIN)/python -m benchmarks.queries
 
 bench-asynchronous: $(VENV)/.dev ## eight trainings always running against one at a time
-	$(BIN)/python benchmarks/asynchronous.py
+	$(BIN)/python -m benchmarks.asynchronous
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -1,14 +1,12 @@
 """What came out: regret by tuner, kind and task, ours against each peer on the same runs, failures, seconds."""
 
-import json
-import platform
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.records import origin, rounded, write
 from benchmarks.regret.scores import DESIGNS, OURS, Regret, Scores, deviation, interval, normalise, shared
 from benchmarks.regret.trials import READ_AT, Run, load
 
@@ -26,13 +24,8 @@ def summarise(folder: Path) -> None:
     kinds = {run["problem"]: run["kind"] for run in runs}
     most = max(len(tasks) for tasks in scores.values())
     tuners = sorted(scores, key=lambda tuner: (tuner != OURS, len(scores[tuner]) < most, _mean(scores[tuner])))
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=folder
-    )
     summary: dict[str, Any] = {
-        "command": "python -m benchmarks.regret",
-        "commit": commit.stdout.strip(),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        **origin("python -m benchmarks.regret"),
         "tuners": {
             tuner: _tuner(scores[tuner], [run for run in runs if run["tuner"] == tuner]) for tuner in tuners
         },
@@ -44,8 +37,8 @@ def summarise(folder: Path) -> None:
         "tasks": {
             name: {
                 tuner: {
-                    **{str(at): _round(scores[tuner][name].at(at).mean()) for at in READINGS},
-                    "spread": _round(scores[tuner][name].at(LAST).std()),
+                    **{str(at): rounded(scores[tuner][name].at(at).mean()) for at in READINGS},
+                    "spread": rounded(scores[tuner][name].at(LAST).std()),
                 }
                 for tuner in tuners if name in scores[tuner]
             }
@@ -56,11 +49,7 @@ def summarise(folder: Path) -> None:
     if OURS in scores:
         summary["verdict"] = _verdict(scores, most)
         print("\n" + "\n".join(f"{key}: {value}" for key, value in summary["verdict"].items()))
-    (folder / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-
-
-def _round(value: float) -> float:
-    return float(f"{value:.4g}")
+    write(folder / "summary.json", summary)
 
 
 def _mean(tasks: Mapping[str, Regret]) -> float:
@@ -76,14 +65,14 @@ def _tuner(tasks: Mapping[str, Regret], own: list[Run]) -> dict[str, Any]:
         "seeds": int(np.median([len(regret.seeds) for regret in tasks.values()])),
         "versions": sorted({run["version"] for run in own if "version" in run}),
         "errors": sum("error" in run for run in own),
-        "seconds": {key: _round(np.mean([run[key] for run in own]) / LAST) for key in ("wall", "cpu")},
+        "seconds": {key: rounded(np.mean([run[key] for run in own]) / LAST) for key in ("wall", "cpu")},
         "regret": {
-            str(at): [_round(value) for value in interval([regret.at(at) for regret in tasks.values()])]
+            str(at): [rounded(value) for value in interval([regret.at(at) for regret in tasks.values()])]
             for at in READINGS
         },
-        "curve": {str(at): _round(value) for at, value in zip(READ_AT, curves, strict=True)},
+        "curve": {str(at): rounded(value) for at, value in zip(READ_AT, curves, strict=True)},
         "share of model proposals that fail, failing tasks": (
-            _round(sum(run["failed modelled"] for run in failing) / modelled) if modelled else None
+            rounded(sum(run["failed modelled"] for run in failing) / modelled) if modelled else None
         ),
     }
 
@@ -96,13 +85,13 @@ def _against(common: Mapping[str, tuple[Regret, Regret]]) -> dict[str, Any]:
     }
     for at in READINGS:
         found[str(at)] = {
-            "ours": _round(np.mean([ours.at(at).mean() for ours, _ in common.values()])),
-            "theirs": _round(np.mean([theirs.at(at).mean() for _, theirs in common.values()])),
-            "difference": [_round(value) for value in interval(
+            "ours": rounded(np.mean([ours.at(at).mean() for ours, _ in common.values()])),
+            "theirs": rounded(np.mean([theirs.at(at).mean() for _, theirs in common.values()])),
+            "difference": [rounded(value) for value in interval(
                 [ours.at(at) - theirs.at(at) for ours, theirs in common.values()]
             )],
         }  # fmt: skip
-    found["share of runs won"] = _round(
+    found["share of runs won"] = rounded(
         np.mean([
             np.mean((ours.at(LAST) < theirs.at(LAST)) + 0.5 * (ours.at(LAST) == theirs.at(LAST)))
             for ours, theirs in common.values()
@@ -116,9 +105,9 @@ def _noise(tasks: Mapping[str, Regret], runs: list[Run]) -> dict[str, Any]:
     noisy = {run["problem"] for run in runs if run["noisy"] and "/" in run["problem"]}
     return {
         name: {
-            "recommended": _round(regret.at(LAST).mean()),
-            "best measured": _round(regret.lucky[:, -1].mean()),
-            "standard error of the difference": _round(
+            "recommended": rounded(regret.at(LAST).mean()),
+            "best measured": rounded(regret.lucky[:, -1].mean()),
+            "standard error of the difference": rounded(
                 np.std(regret.at(LAST) - regret.lucky[:, -1]) / np.sqrt(len(regret.seeds))
             ),
         }
@@ -150,15 +139,15 @@ def _verdict(scores: Scores, most: int) -> dict[str, Any]:
             tied.append(name)
         means = [other.at(LAST).mean() for other in others]
         if mean > np.median(means) + np.std(means):
-            worse[name] = [_round(mean), _round(float(np.median(means))), _round(float(np.std(means)))]
+            worse[name] = [rounded(mean), rounded(float(np.median(means))), rounded(float(np.std(means)))]
     best = min(peers, key=lambda tuner: _mean({name: peers[tuner][name] for name in ours}))
     at_best = _mean({name: peers[best][name] for name in ours})
     early = float(np.mean([regret.at(25).mean() for regret in ours.values()]))
     return {
         "peers on all tasks": sorted(peers),
         "best peer": best,
-        "ours at 50 as a share of the best peer's": _round(_mean(ours) / at_best),
-        "ours at 25 as a share of the best peer's at 50": _round(early / at_best),
+        "ours at 50 as a share of the best peer's": rounded(_mean(ours) / at_best),
+        "ours at 25 as a share of the best peer's at 50": rounded(early / at_best),
         "best or tied best": f"{len(tied)} of {len(ours)} tasks",
         "worse than the peers' median by more than their spread (ours, median, spread)": worse or "nowhere",
     }
