@@ -62,8 +62,8 @@ bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (needs ../shared/data)
 	$(BIN)/python benchmarks/grokking.py
 
-bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the study
-	$(BIN)/python benchmarks/latency.py
+bench-latency: $(VENV)/.bench ## seconds of a suggestion beside peers installed, and by the size of the study
+	$(BIN)/python -m benchmarks.latency
 
 bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 	$(BIN)/python benchmarks/throughput.py --against optuna
