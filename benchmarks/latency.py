@@ -2,8 +2,8 @@
 
 `suggestion`: numeric parameters, one metric; the next proposal right after a new observation, so that the model is
 fitted anew, in a process that has everything imported. Ours next to Optuna's GPSampler and Ax's Client at their
-defaults, and ours alone where those are out of reach, with the peak memory of its process. Each line is measured in
-a process of its own, on one thread.
+defaults, and ours alone where those are out of reach, with the peak memory of its process. Each line is measured
+in a process of its own, on one thread.
 
 `study`: ten mixed parameters (one choice, one conditional) in a study on disk; `cold` is the whole command
 `physai-inverse suggest`, interpreter and imports included.
@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.records import RESULTS, origin, rounded, write
-from physai_inverse import Choice, Float, Integer, Space, Study, Trial
+from physai_inverse import Choice, Float, Integer, Space, Study
+from physai_inverse.store import Trial
 
 STUDY_FILE = """
 name: latency

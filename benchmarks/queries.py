@@ -76,7 +76,7 @@ def ask(name: str, seed: int, trainings: int) -> tuple[list[dict[str, object]], 
     )
     answered: list[dict[str, object]] = []
     for label, goals in queries(values, task.maximize).items():
-        answer = study.invert(Objective(*goals), n=NUM_CONFIGS)
+        answer = study.invert(Objective(goals), n=NUM_CONFIGS)
         pairs = [
             (probability, met(goals, task.measure(config, noise)))
             for config, probability in zip(answer.configs, answer.probabilities, strict=True)
@@ -87,7 +87,7 @@ def ask(name: str, seed: int, trainings: int) -> tuple[list[dict[str, object]], 
             "promised": [rounded(promised) for promised, _ in kept], "met": [met for _, met in kept],
         })  # fmt: skip
     refused: list[dict[str, object]] = [
-        {"query": label, "reachable": study.invert(Objective(*goals), n=NUM_CONFIGS).reachable}
+        {"query": label, "reachable": study.invert(Objective(goals), n=NUM_CONFIGS).reachable}
         for label, goals in planted(values, task).items()
     ]
     return answered, refused
