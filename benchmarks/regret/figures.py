@@ -158,6 +158,12 @@ def bars(scores: Scores, kinds: dict[str, str], path: Path) -> None:
         drawing.text(x + 17, 68, label, bold=tuner == OURS)
         x += 40 + 6.7 * len(label)
     ceiling = max(1.0, max(float(scores[tuner][name].at(50).mean()) for tuner in labels for name in names)) * 1.02
+    for column in range(columns):
+        start = left + column * (right + 40)
+        for tick in (0.0, 0.5, 1.0):
+            x = start + tick * (right - left) / ceiling
+            drawing.line([(x, top - 4), (x, top + rows * height - gap)], INK if tick == 0 else FAINT)
+            drawing.text(x, top - 8, f"{tick:g}", anchor="middle", size=10)
     for position, name in enumerate(names):
         column, row = divmod(position, rows)
         start, y = left + column * (right + 40), top + row * height
@@ -172,12 +178,6 @@ def bars(scores: Scores, kinds: dict[str, str], path: Path) -> None:
                 ends = [(start + max(mean - error, 0.0) * scale, middle), (start + (mean + error) * scale, middle)]
                 drawing.line(ends, INK, 0.8)
             y += thick
-    for column in range(columns):
-        start = left + column * (right + 40)
-        for tick in (0.0, 0.5, 1.0):
-            x = start + tick * (right - left) / ceiling
-            drawing.line([(x, top - 4), (x, top + rows * height - gap)], INK if tick == 0 else FAINT)
-            drawing.text(x, top - 8, f"{tick:g}", anchor="middle", size=10)
     drawing.write(path)
 
 
