@@ -37,7 +37,7 @@ class Ours(AbstractTuner):
 
     def modelled(self) -> bool:
         """Read it from the note of the proposal."""
-        return self.trial.note.get("kind") == "model"
+        return self.trial.note.get("kind") in ("model", "explore", "repeat")
 
 
 class Random(AbstractTuner):
