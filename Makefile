@@ -9,7 +9,9 @@ export UV_FIND_LINKS ?= $(shell $(PY) -m pip config get global.find-links 2>/dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-fidelities bench-store bench-tradeoffs bench-transfer clean
+.PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
+  bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
+  bench-transfer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,6 +29,10 @@ $(VENV)/.dev: $(VENV)/.run
 
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[dev,bench]"
+	touch $@
+
+$(VENV)/.peers: $(VENV)/.bench
+	$(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e ".[dev,bench,peers]"
 	touch $@
 
 run: $(VENV)/.run ## install, then tune a real network on handwritten digits (about two minutes)
@@ -50,7 +56,7 @@ format: $(VENV)/.dev ## rewrite the files in the house format
 lock: $(VENV)/.run ## write constraints.txt anew from pyproject.toml
 	env -u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --all-extras --universal --no-annotate --no-header -q -o constraints.txt
 
-bench: bench-digits bench-grokking bench-latency bench-store bench-tradeoffs bench-transfer ## every benchmark; results in benchmarks/results
+bench: bench-digits bench-grokking bench-latency bench-store bench-targets bench-queries bench-asynchronous bench-tradeoffs bench-transfer ## every quick benchmark; results in benchmarks/results
 
 bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 	$(BIN)/python benchmarks/digits.py --optuna
@@ -58,8 +64,8 @@ bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (needs ../shared/data)
 	$(BIN)/python benchmarks/grokking.py
 
-bench-latency: $(VENV)/.bench ## seconds of fit and suggest by the size of the study
-	$(BIN)/python benchmarks/latency.py
+bench-latency: $(VENV)/.bench ## seconds of a suggestion beside peers installed, and by the size of the study
+	$(BIN)/python -m benchmarks.latency
 
 bench-fidelities: $(VENV)/.bench ## several fidelities: regret against epochs, ours and peers (needs ../shared/data)
 	$(BIN)/python -m benchmarks.fidelities
@@ -73,6 +79,21 @@ bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 
 bench-tradeoffs: $(VENV)/.bench ## hypervolume of trade-offs against random weights and Optuna, and what a cost saves
 	$(BIN)/python benchmarks/tradeoffs.py
+
+bench-regret: $(VENV)/.peers ## regret of recommendations against every peer installed (hours; goes on where it was)
+	$(BIN)/python -m benchmarks.regret
+
+bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
+	$(BIN)/python -m benchmarks.regret.figures
+
+bench-targets: $(VENV)/.bench ## seeking a target against minimising the distance to it
+	$(BIN)/python -m benchmarks.targets
+
+bench-queries: $(VENV)/.dev ## whether inverse queries keep what they promise, and refuse what cannot be
+	$(BIN)/python -m benchmarks.queries
+
+bench-asynchronous: $(VENV)/.dev ## eight trainings always running against one at a time
+	$(BIN)/python -m benchmarks.asynchronous
 
 clean: ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache

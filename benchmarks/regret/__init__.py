@@ -1,1 +1,1 @@
-"""Normalised regret of what a tuner recommends, ours against its peers, on tables of real trainings and formulas."""
+"""Normalised regret of what tuners recommend, ours against peers, on tables of real trainings and formulas."""

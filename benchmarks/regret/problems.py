@@ -41,6 +41,7 @@ class Problem:
         truth: the noise-free value of a configuration; NaN where it fails.
         best: the best noise-free value known.
         noisy: whether two trainings of a configuration differ.
+        reach: the best value that any single training of a table gave; None where there is no table.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Problem:
     truth: Callable[[Config], float] = field(repr=False)
     best: float
     noisy: bool
+    reach: float | None = None
 
     def excess(self, config: Config) -> float:
         """Give how far the truth of a configuration is from the best, at least 0; NaN where it fails."""
@@ -96,7 +98,10 @@ def grid(name: str, kind: str, path: Path, metric: str, *, maximize: bool, text:
         return float(random.choice(seen[np.isfinite(seen)]))
 
     best = float(truth.max() if maximize else truth.min())
-    return Problem(name, kind, space, maximize, measure, lambda config: float(truth[place(config)]), best, True)
+    reach = float(np.nanmax(seeds) if maximize else np.nanmin(seeds))
+    return Problem(
+        name, kind, space, maximize, measure, lambda config: float(truth[place(config)]), best, True, reach
+    )  # fmt: skip
 
 
 def _key(value: object) -> object:
@@ -161,7 +166,8 @@ def pool(name: str, kind: str, rows: list[dict[str, str]], space: Space, metric:
         distance = ((units - space.encode([space.complete(config)])) * weight) ** 2
         return float(values[int(np.argmin(distance.sum(axis=1)))])
 
-    return Problem(name, kind, space, True, lambda config, _: nearest(config), nearest, float(values.max()), False)
+    best = float(values.max())
+    return Problem(name, kind, space, True, lambda config, _: nearest(config), nearest, best, False, best)
 
 
 def _config(space: Space, row: dict[str, str]) -> Config:
@@ -242,7 +248,7 @@ def formula(
         optimum: ``[d]`` where it is least.
         seed: of the shift.
         noise: relative standard deviation of one evaluation.
-        fails: whether a corner of the cube, next to the optimum, fails without warning.
+        fails: whether the corner of the cube beyond the optimum fails without warning (two fifths of the cube).
     """
     dimension = len(optimum)
     random = np.random.default_rng([seed, 77])
@@ -252,7 +258,7 @@ def formula(
 
     def truth(config: Config) -> float:
         x = np.array([config[f"x{column}"] for column in range(dimension)])
-        if fails and (x[0] > border[0] or x[1] > border[1]):
+        if fails and x[0] > border[0] and x[1] > border[1]:
             return math.nan
         return function(x - shift)
 
@@ -326,8 +332,10 @@ def optimizers(seed: int) -> Problem:
         loss += 0.02 * (math.exp(min(abs(over), 4.0)) - 1.0) + 0.006 * (config["layers"] - layers) ** 2
         loss += 0.5 * (config["dropout"] - share) ** 2 + 0.02 * math.log10(1024 / config["width"])
         if config["optimizer"] == "sgd":
-            return loss + 0.1 * (config["momentum"] - inner) ** 2
-        return loss + 0.02 * (math.log10(config["beta2"]) - outer) ** 2
+            loss += 0.1 * (config["momentum"] - inner) ** 2
+        else:
+            loss += 0.02 * (math.log10(config["beta2"]) - outer) ** 2
+        return float(loss)
 
     def measure(config: Config, random: np.random.Generator) -> float:
         return truth(config) * (1.0 + 0.01 * random.standard_normal())

@@ -28,6 +28,12 @@ MAX_SCREENING_ROWS = 128
 """Rows from which the warp is chosen."""
 SHARE = 10
 """The head is renewed before the rows have grown by one part in so many."""
+CHEAP_ROWS = 128
+"""Rows up to which everything is found anew from all of them.
+
+Not for the sake of the fit, which is as good with nine tenths of the rows, but of the search: a model that is
+chosen anew at every row tries one warp and then another, and stalls less. On 17 tables and pools (six seeds) the
+mean normalised regret after 50 trainings was 0.34 so, and 0.40 with a head of nine tenths from 20 rows on."""
 MAX_REMEMBERED = 64
 
 _remembered: "OrderedDict[bytes, Settled]" = OrderedDict()
@@ -53,9 +59,12 @@ class Settled:
 def num_settled(values: np.ndarray) -> int:
     """Give how many of the first rows settle warp and hyper-parameters for values ``[n]``.
 
-    All below 20, then the largest multiple of a power of two that leaves out less than a tenth of the rows; and
-    every row up to the last one that was lower or higher than all before it, since warps hang on the extremes.
+    All up to `CHEAP_ROWS`, then the largest multiple of a power of two that leaves out less than a tenth of the
+    rows; and every row up to the last one that was lower or higher than all before it, since warps hang on the
+    extremes.
     """
+    if len(values) <= CHEAP_ROWS:
+        return len(values)
     step = 1 << max(0, (len(values) // SHARE).bit_length() - 1)
     records = max(int(np.argmin(values)), int(np.argmax(values))) + 1
     return max(len(values) - len(values) % step, records)

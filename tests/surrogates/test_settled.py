@@ -26,7 +26,7 @@ def table(num: int, *, censored: bool = False) -> tuple[np.ndarray, Column]:
 
 def fitted(num: int, *, censored: bool = False) -> MetricProcess:
     """Fit the first rows."""
-    units, column = table(100, censored=censored)
+    units, column = table(180, censored=censored)
     part = Column(column.values[:num], column.errors[:num], column.censored[:num])
     return fit_metric(FEATURES, units[:num], part, seed=0)
 
@@ -35,40 +35,40 @@ def test_less_than_a_tenth_of_the_rows_is_left_out() -> None:
     for num in range(1, 3000, 7):
         values = np.zeros(num)
         assert 0.9 * num < num_settled(values) <= num
-    assert [num_settled(np.zeros(num)) for num in (19, 20, 21, 63, 64, 103)] == [19, 20, 20, 60, 64, 96]
+    assert [num_settled(np.zeros(num)) for num in (19, 128, 129, 143, 144, 330)] == [19, 128, 128, 136, 144, 320]
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_a_new_extreme_renews_what_is_settled(sign: float) -> None:
-    values = np.arange(103.0) % 5
-    values[100] = sign * 9.0
-    assert num_settled(values) == 101
+    values = np.arange(143.0) % 5
+    values[140] = sign * 9.0
+    assert num_settled(values) == 141
 
 
 @pytest.mark.parametrize("censored", [False, True])
 def test_a_warm_process_fits_what_a_cold_one_does(monkeypatch: pytest.MonkeyPatch, censored: bool) -> None:
     points = np.random.default_rng(1).random((20, 2))
     monkeypatch.setattr(settled, "_remembered", OrderedDict())
-    for num in (64, 67, 72, 75):
+    for num in (128, 133, 140, 143):
         warm = fitted(num, censored=censored)
     monkeypatch.setattr(settled, "_remembered", OrderedDict())
-    cold = fitted(75, censored=censored)
+    cold = fitted(143, censored=censored)
     np.testing.assert_array_equal(warm.latent(points), cold.latent(points))
     np.testing.assert_array_equal(warm.posterior.lower, cold.posterior.lower)
 
 
 def test_a_warm_process_settles_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settled, "_remembered", OrderedDict())
-    fitted(80)
+    fitted(144)
     monkeypatch.setattr(settled, "choose", None)  # calling it would raise
-    fitted(87)
+    fitted(151)
     with pytest.raises(TypeError, match="not callable"):
-        fitted(88)
+        fitted(152)
 
 
 def test_a_late_result_among_the_first_rows_settles_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    units, column = table(90)
-    others = np.delete(np.arange(90), 40)
+    units, column = table(150)
+    others = np.delete(np.arange(150), 40)
     monkeypatch.setattr(settled, "_remembered", OrderedDict())
     early = Column(column.values[others], column.errors[others], column.censored[others])
     fit_metric(FEATURES, units[others], early, seed=0)
