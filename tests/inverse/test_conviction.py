@@ -19,10 +19,12 @@ def data(losses: list[float]) -> Dataset:
     return Dataset.from_observations(SPACE, listed)
 
 
-def test_without_results_the_weight_is_whole_and_decays_with_their_number() -> None:
-    assert conviction(np.empty(0), data([]), LOSS) == (STRENGTH, 1.0)
-    weight, trust = conviction(np.arange(4.0), data([1.0, 0.5, 2.0, 0.1]), LOSS)
-    assert (weight, trust) == (STRENGTH / 4, 1.0)
+def test_the_weight_is_whole_at_first_and_decays_with_the_square_of_the_number_of_results() -> None:
+    assert conviction(np.empty(0), data([]), LOSS) == (1.0, 1.0)
+    assert conviction(np.arange(4.0), data([1.0, 0.5, 2.0, 0.1]), LOSS) == (1.0, 1.0)
+    losses = np.linspace(1.0, 0.0, 28).tolist()
+    weight, trust = conviction(np.arange(28.0), data(losses), LOSS)
+    assert (weight, trust) == ((STRENGTH / 28) ** 2, 1.0)
 
 
 def test_results_that_rank_as_believed_leave_the_trust_whole_and_contrary_ones_take_it() -> None:
@@ -52,4 +54,4 @@ def test_failed_trainings_are_no_results() -> None:
         Observation({"x": 0.2}, {"loss": 1.0}, number=1),
     ]
     found = Dataset.from_observations(SPACE, listed)
-    assert conviction(np.array([1.0, 2.0]), found, LOSS)[0] == STRENGTH
+    assert conviction(np.array([1.0, 2.0]), found, LOSS)[0] == 1.0

@@ -107,7 +107,7 @@ def test_a_belief_counts_less_with_results_and_nothing_where_they_contradict_it(
         configs = study.space.sample(20, seed=4)
         study.import_observations([(config, {"loss": loss(config)}) for config in configs])
     notes = [note(study.suggest()[0])["beliefs"] for study in (right, wrong)]
-    assert notes[0] == {"trust": 1.0, "weight": pytest.approx(0.5)}
+    assert notes[0] == {"trust": 1.0, "weight": pytest.approx((7 / 20) ** 2)}
     assert notes[1]["trust"] < 0.2
 
 
