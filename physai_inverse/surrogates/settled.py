@@ -28,7 +28,7 @@ MAX_SCREENING_ROWS = 128
 """Rows from which the warp is chosen."""
 SHARE = 10
 """The head is renewed before the rows have grown by one part in so many."""
-CHEAP_ROWS = 128
+CHEAP_ROWS = 64
 """Rows up to which everything is found anew from all of them.
 
 Not for the sake of the fit, which is as good with nine tenths of the rows, but of the search: a model that is
@@ -59,13 +59,13 @@ class Settled:
 def num_settled(values: np.ndarray) -> int:
     """Give how many of the first rows settle warp and hyper-parameters for values ``[n]``.
 
-    All up to `CHEAP_ROWS`, then the largest multiple of a power of two that leaves out less than a tenth of the
-    rows; and every row up to the last one that was lower or higher than all before it, since warps hang on the
-    extremes.
+    All up to `CHEAP_ROWS`, all or all but one up to twice as many, then the largest multiple of a power of two
+    that leaves out less than a tenth of the rows; and every row up to the last one that was lower or higher than
+    all before it, since warps hang on the extremes.
     """
     if len(values) <= CHEAP_ROWS:
         return len(values)
-    step = 1 << max(0, (len(values) // SHARE).bit_length() - 1)
+    step = 2 if len(values) <= 2 * CHEAP_ROWS else 1 << max(0, (len(values) // SHARE).bit_length() - 1)
     records = max(int(np.argmin(values)), int(np.argmax(values))) + 1
     return max(len(values) - len(values) % step, records)
 

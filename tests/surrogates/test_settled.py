@@ -35,7 +35,16 @@ def test_less_than_a_tenth_of_the_rows_is_left_out() -> None:
     for num in range(1, 3000, 7):
         values = np.zeros(num)
         assert 0.9 * num < num_settled(values) <= num
-    assert [num_settled(np.zeros(num)) for num in (19, 128, 129, 143, 144, 330)] == [19, 128, 128, 136, 144, 320]
+    assert [num_settled(np.zeros(num)) for num in (19, 63, 65, 128, 129, 143, 144, 330)] == [
+        19,
+        63,
+        64,
+        128,
+        128,
+        136,
+        144,
+        320,
+    ]
 
 
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
