@@ -55,9 +55,13 @@ def trainings_without_progress(
         data: the trainings, in order.
         objective: what is wanted.
         modelled: numbers of the trials that a model proposed, the only ones that count; None for all.
+
+    Returns:
+        The number, at most twice `PATIENCE`: more makes no difference.
     """
     import numpy as np
 
+    first = min(modelled, default=len(data)) if modelled is not None else -1
     if any(name not in data.columns for name in objective.metrics) or not len(data):
         return 0
     usable = finite_rows(data, objective)
@@ -81,7 +85,7 @@ def trainings_without_progress(
             matched = (wishes[earlier] + margin >= wishes[row]).all(axis=1).any()
         else:
             matched = len(earlier) > 0 or not missed[row] < np.min(missed[:row], initial=np.inf)
-        if not matched:
+        if not matched or count == 2 * PATIENCE or 0 <= data.numbers[row] < first:
             return count
         count += modelled is None or data.numbers[row] in modelled
     return count

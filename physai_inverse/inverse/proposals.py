@@ -7,6 +7,7 @@ elsewhere; where noise hides which of the leading configurations is good, one of
 map predicts nothing, some fill the space.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -125,7 +126,7 @@ def propose(
     space = data.space
     known = np.concatenate([data.units, pending])
     finite = finite_rows(data, objective)
-    leading = data.units[_leading_rows(data, objective, finite)]
+    leading = data.units[leading_rows(data, objective, finite)]
     wait_for = num_initial(space) if wait_for is None else wait_for
     enough = len(finite) >= min(LEAST_FINITE, wait_for) and len(finite) + len(pending) >= wait_for
     starting = forward is None or not enough
@@ -178,7 +179,8 @@ def _repeated(
     import numpy as np
 
     trained = np.unique(leading, axis=0)
-    counts = np.array([int(_seen(taken, point[None]).sum()) for point in trained])
+    often = Counter(row.tobytes() for row in np.ascontiguousarray(np.round(taken, 12)))
+    counts = np.array([often[row.tobytes()] for row in np.ascontiguousarray(np.round(trained, 12))])
     return worth_repeating(forward, objective, trained, counts, new)
 
 
@@ -201,8 +203,8 @@ def _caution(data: Dataset) -> float:
     return FIRST_CAUTION + MOST_CAUTION * float(latest.mean()) if len(latest) else FIRST_CAUTION
 
 
-def _leading_rows(data: Dataset, objective: Objective, finite: "np.ndarray") -> "np.ndarray":
-    """The rows of best measured value: among them is the best predicted one, whose search they keep cheap.
+def leading_rows(data: Dataset, objective: Objective, finite: "np.ndarray") -> "np.ndarray":
+    """Give the rows of best measured value: among them is the best predicted one, whose search they keep cheap.
 
     Rows that meet the limits come first, in order of their ranks in all wishes, then those that nearly do.
     """

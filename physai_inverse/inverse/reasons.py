@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from physai_inverse.forward import Dataset, ForwardMap
 from physai_inverse.inverse.goals import goal_log_probability, latent_bound
 from physai_inverse.inverse.improvement import log_distance_improvement, log_expected_improvement
+from physai_inverse.inverse.order import finite_rows
 from physai_inverse.inverse.posterior import value_at
+from physai_inverse.inverse.proposals import leading_rows
 from physai_inverse.objective import Minimize, Objective, Target, Wish
 from physai_inverse.space import Boolean, Choice, FreeParameter, Integer, Space
 from physai_inverse.space.sampling import sample_units
@@ -23,6 +25,8 @@ MOST_DEVIATIONS = 4.0
 """Nodes of the quadrature of a gain, and how far they reach: the tail beyond of a log-normal metric, which no data
 ever showed, would otherwise decide its mean."""
 
+MOST_JUDGED = 512
+"""Trainings from which the spread of a metric is taken; a prediction at each of thousands would be dear."""
 NUM_ORDINARY = 64
 """Even points of the space whose median stands for an ordinary configuration."""
 
@@ -168,6 +172,9 @@ def _gains(
     run = data.units[~data.failed]
     if not len(run):
         return {}, None
+    some = run[:: 1 + len(run) // MOST_JUDGED]
+    leading = leading_rows(data, objective, finite_rows(data, objective))
+    run = data.units[leading] if len(leading) else some
     feasible = np.ones(len(run), dtype=bool)
     for limit in objective.limits:
         if limit.metric in forward.models:
@@ -180,7 +187,7 @@ def _gains(
         if wish.metric not in forward.models:
             continue
         gains[wish.metric] = _gain(forward, wish, incumbents, units)
-        scaled = gains[wish.metric] / _spread_of(forward, wish, run)
+        scaled = gains[wish.metric] / _spread_of(forward, wish, some)
         better = scaled > largest
         largest = np.where(better, scaled, largest)
         share = np.where(better, _owed_to_mean(forward, wish, incumbents, ordinary, units), share)
