@@ -7,7 +7,8 @@ density does, or show nothing, and falls to zero where good results lie where li
 probability that their rank correlation is positive, at most one.
 
 The decay is that of piBO with a square: with 1 / n, a belief in the worst of 2,000 configurations still cost after
-50 trainings (0.55 against 0.33 without beliefs, mean normalised regret on 18 tables, three seeds); so it costs 0.46.
+50 trainings (0.55 against 0.33 without beliefs, mean normalised regret on 18 tables, three seeds); so it costs
+0.46.
 
 Source: Hvarfner et al. 2022, "piBO", arXiv 2204.11051, equation 6; Fieller, Hartley & Pearson 1957
 (the normal approximation of Spearman's correlation: variance 1.06 / (n - 3) after Fisher's transformation).
