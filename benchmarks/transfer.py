@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.regret.problems import Problem, names, problem
+from benchmarks.regret.trials import load
 from physai_inverse import Belief, Study
 
 ROOT = Path(__file__).parents[1]
@@ -114,17 +115,6 @@ def scale(name: str, seeds: Sequence[int]) -> float:
         best = int(np.nanargmax(values) if task.maximize else np.nanargmin(values))
         found.append(task.excess(dict(configs[best])))
     return max(statistics.median(found), 1e-12)
-
-
-def load(path: Path) -> list[Run]:
-    """Read the runs that were made; a line that was cut off is left out."""
-    runs = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            runs.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return runs
 
 
 def reached(curve: np.ndarray, bar: float, at: Sequence[int]) -> int | None:

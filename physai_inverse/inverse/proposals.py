@@ -165,7 +165,10 @@ def propose(
         if not np.isfinite(values[0]):
             chosen.append(Proposed(_unseen(space, points[0], taken, stream), "start"))
             continue
-        again = None if elsewhere or not repeats else _repeated(conditioned, objective, leading, taken, points[0])
+        again = None
+        if repeats and not elsewhere:
+            barred = np.concatenate([data.units[data.failed], running])
+            again = _repeated(conditioned, objective, leading, taken, barred, points[0])
         if again is not None:
             chosen.append(Proposed(again, "repeat", float(acquisition(again[None])[0])))
         else:
@@ -174,11 +177,18 @@ def propose(
 
 
 def _repeated(
-    forward: ForwardMap, objective: Objective, leading: "np.ndarray", taken: "np.ndarray", new: "np.ndarray"
+    forward: ForwardMap,
+    objective: Objective,
+    leading: "np.ndarray",
+    taken: "np.ndarray",
+    barred: "np.ndarray",
+    new: "np.ndarray",
 ) -> "np.ndarray | None":
+    """Give the leading point to train again instead of the new one; none that failed once or is running."""
     import numpy as np
 
     trained = np.unique(leading, axis=0)
+    trained = trained[~_seen(trained, barred)]
     often = Counter(row.tobytes() for row in np.ascontiguousarray(np.round(taken, 12)))
     counts = np.array([often[row.tobytes()] for row in np.ascontiguousarray(np.round(trained, 12))])
     return worth_repeating(forward, objective, trained, counts, new)
@@ -191,8 +201,9 @@ def _safe_start(
     import numpy as np
 
     points = np.concatenate([first[None], sample_units(space, NUM_SAFE, seed=child(seed, "safe"))])
-    squares = ((points[:, None] - taken) ** 2).sum(axis=2).min(axis=1)
-    worth = 0.5 * np.log(np.maximum(squares, 1e-24)) + FIRST_CAUTION * np.log(
+    # By one product: thousands of rows that failed would fill the memory as differences.
+    squares = (points**2).sum(axis=1)[:, None] + (taken**2).sum(axis=1) - 2.0 * points @ taken.T
+    worth = 0.5 * np.log(np.maximum(squares.min(axis=1), 1e-12)) + FIRST_CAUTION * np.log(
         np.maximum(success.probability(points), 1e-300)
     )
     return np.asarray(points[int(np.argmax(worth))])

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from physai_inverse.forward import AbstractCostModel, Dataset
+from physai_inverse.inverse import propose
 from physai_inverse.inverse.judging import judged
 from physai_inverse.inverse.replication import MOST_REPLICATES, knowledge_gradients, worth_repeating
 from physai_inverse.objective import Minimize, Objective, as_objective
-from physai_inverse.observations import Observation
+from physai_inverse.observations import Observation, TrialState
 from physai_inverse.space import Float, Space
 from tests.fakes import Known, KnownSurrogate
 
@@ -87,3 +88,26 @@ def test_what_costs_more_is_repeated_less() -> None:
     arguments = as_objective("minimize y"), TRAINED, np.ones(3), np.array([0.55])
     assert worth_repeating(free, *arguments) is not None
     assert worth_repeating(priced, *arguments) is None
+
+
+@pytest.mark.parametrize("then", ["failed", "running", "done"])
+def test_what_failed_once_or_is_running_is_not_repeated(then: str) -> None:
+    # Only of x = 0.3 is there anything to learn; it was trained once.
+    seen = [Observation({"x": place / 10}, {"y": abs(place / 10 - 0.3)}, number=place) for place in range(10)]
+    if then == "failed":
+        seen.append(Observation({"x": 0.3}, state=TrialState.DIVERGED, number=10))
+    data = Dataset.from_observations(LINE, seen)
+    model = Known(
+        lambda u: np.where(np.abs(u[:, 0] - 0.3) < 1e-9, 0.0, 0.1),
+        lambda u: np.where(np.abs(u[:, 0] - 0.3) < 1e-9, 0.2, 0.01),
+        noise_deviation=0.1,
+    )
+    forward = KnownSurrogate({"y": model}).fit(data, seed=0)
+    pending = LINE.encode([{"x": 0.3}]) if then == "running" else data.units[:0]
+    again = []
+    for number in range(20, 26):
+        proposed = propose(
+            forward, data, as_objective("minimize y"), pending, numbers=[number], seed=0, modelled=()
+        )
+        again.append(round(float(proposed[0].unit[0]), 9) == 0.3)
+    assert any(again) == (then == "done")
