@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer clean
+  bench-transfer bench-adapters clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ bench-tradeoffs: $(VENV)/.bench ## hypervolume of trade-offs against random weig
 
 bench-regret: $(VENV)/.peers ## regret of recommendations against every peer installed (hours; goes on where it was)
 	$(BIN)/python -m benchmarks.regret
+
+bench-adapters: $(VENV)/.bench ## our engine inside Optuna and Ax against their defaults
+	$(BIN)/python benchmarks/adapters.py
 
 bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
 	$(BIN)/python -m benchmarks.regret.figures
