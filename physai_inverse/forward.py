@@ -159,6 +159,9 @@ class Scores:
         log_density: mean log density of the held-out values, in the metric's units (nats).
         coverage_50: share of values inside their 50 % interval.
         coverage_90: share of values inside their 90 % interval.
+        crps: mean continuous ranked probability score, in the metric's units; the smaller the better.
+        places: ``[rows]`` the row of the dataset that each held-out value stands in; -1 where it is not known.
+        ranks: ``[rows]`` where each value lies in its prediction, 0 to 1: even where the intervals are right.
         predicted: ``[rows]`` held-out medians, in the metric's units.
         low: ``[rows]`` lower ends of the 90 % intervals.
         high: ``[rows]`` upper ends of the 90 % intervals.
@@ -172,6 +175,9 @@ class Scores:
     log_density: float
     coverage_50: float
     coverage_90: float
+    crps: float
+    places: "np.ndarray" = field(repr=False)
+    ranks: "np.ndarray" = field(repr=False)
     predicted: "np.ndarray" = field(repr=False)
     low: "np.ndarray" = field(repr=False)
     high: "np.ndarray" = field(repr=False)
@@ -210,6 +216,11 @@ class AbstractMetricModel(ABC):
     @property
     def leaning(self) -> Mapping[str, float]:
         """What the model leans on besides the data it was fitted to: earlier study to its weight."""
+        return {}
+
+    @property
+    def members(self) -> Mapping[str, float]:
+        """What the model is mixed of: surrogate to its weight; empty where it is one piece."""
         return {}
 
     @abstractmethod
@@ -263,8 +274,37 @@ class AbstractMetricModel(ABC):
         weights = weights / weights.sum()
         average = draws @ weights
         variance = ((draws - average[:, None]) ** 2) @ weights
-        quantiles = {level: self.warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
-        return Prediction(average, np.sqrt(variance), quantiles)
+        quantiles = self.quantiles(units, LEVELS, noise=noise)
+        return Prediction(average, np.sqrt(variance), dict(zip(LEVELS, quantiles.T, strict=True)))
+
+    def quantiles(self, units: "np.ndarray", levels: Sequence[float], *, noise: bool = True) -> "np.ndarray":
+        """Give quantiles ``[n, levels]`` at points ``[n, d]``, in the metric's own units.
+
+        Args:
+            units: ``[n, d]`` snapped points.
+            levels: between 0 and 1.
+            noise: whether of one more training (with its noise), or of the mean over many.
+        """
+        import numpy as np
+
+        mean, deviation = self.latent(units)
+        spread = np.sqrt(deviation**2 + self.noise**2) if noise else deviation
+        return np.stack([self.warp.inverse(mean + spread * normal_quantile(level)) for level in levels], axis=1)
+
+    def log_density(self, units: "np.ndarray", values: "np.ndarray") -> "np.ndarray":
+        """Give the log density ``[n]`` (nats, in the metric's units) that one more training gives these values.
+
+        Args:
+            units: ``[n, d]`` snapped points.
+            values: ``[n]`` finite, one a point.
+        """
+        import numpy as np
+
+        mean, deviation = self.latent(units)
+        spread = np.sqrt(deviation**2 + self.noise**2)
+        offset = (self.warp.forward(values) - mean) / spread
+        density = self.warp.log_slope(values) - np.log(spread) - 0.5 * (offset**2 + math.log(2.0 * math.pi))
+        return np.asarray(density)
 
 
 class AbstractSuccessModel(ABC):

@@ -76,7 +76,7 @@ class Known(AbstractMetricModel):
 
     def held_out(self) -> Scores:
         empty = np.empty(0)
-        return Scores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, empty, empty, empty, empty)
+        return Scores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, empty, empty, empty, empty, empty, empty)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ from physai_inverse.forward import (
     Dataset,
     Prediction,
     Scores,
-    normal_quantile,
 )
 from physai_inverse.surrogates.fidelity_scale import Level
 from physai_inverse.surrogates.fidelity_step import Step, fit_step, matern
@@ -133,8 +132,10 @@ class RungProcess(AbstractMetricModel):
         weights = weights / weights.sum()
         average = parts @ weights
         variance = (parts - average[:, None]) ** 2 @ weights
-        quantiles = {level: self.warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
-        return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
+        quantiles = self.quantiles(units, LEVELS, noise=noise)
+        return Prediction(
+            average * largest, np.sqrt(variance) * largest, dict(zip(LEVELS, quantiles.T, strict=True))
+        )
 
     def held_out(self) -> Scores:
         """Score leave-one-out predictions of the highest rung; those of the lowest while it has no step."""
@@ -152,7 +153,8 @@ class RungProcess(AbstractMetricModel):
             variance += member.weight / precision
         # Equation 5.12: the value minus its weight over the precision is what the rest expects.
         after = self.measured[-1][self._places(step.units)]
-        return score(self.warp, self.warp.inverse(after), after - error, np.sqrt(variance))
+        unknown = np.full(len(after), -1)  # the rungs are tables of their own
+        return score(self.warp, self.warp.inverse(after), after - error, np.sqrt(variance), unknown)
 
     def correlation(self, sign: float) -> float:
         """Give the correlation between lowest and highest rung over the better half of all configurations.

@@ -16,7 +16,6 @@ from physai_inverse.forward import (
     Column,
     Prediction,
     Scores,
-    normal_quantile,
 )
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
@@ -52,6 +51,7 @@ class MetricProcess(AbstractMetricModel):
         doubt: ``[n]`` extra latent variance of values that the others speak against.
         reach: lowest and highest latent value that mean and standard deviation in the metric's units take into
             account: one range of the data beyond the data.
+        places: ``[n]`` the row of the dataset that each of them stands in.
         pending: number of rows at the end of the posterior that stand for trainings still running.
         trend: what earlier studies expect; the posterior is of what is left. None without earlier studies.
     """
@@ -62,6 +62,7 @@ class MetricProcess(AbstractMetricModel):
     column: Column
     doubt: np.ndarray
     reach: tuple[float, float]
+    places: np.ndarray
     pending: int = 0
     trend: Trend | None = None
 
@@ -125,8 +126,10 @@ class MetricProcess(AbstractMetricModel):
         weights = weights / weights.sum()
         average = parts @ weights
         variance = (parts - average[:, None]) ** 2 @ weights
-        quantiles = {level: self.latent_warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
-        return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
+        quantiles = self.quantiles(units, LEVELS, noise=noise)
+        return Prediction(
+            average * largest, np.sqrt(variance) * largest, dict(zip(LEVELS, quantiles.T, strict=True))
+        )
 
     def distances(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]`` in units of the lengthscales."""
@@ -148,7 +151,7 @@ class MetricProcess(AbstractMetricModel):
         rows = np.flatnonzero(self.column.censored == 0)
         measured = self.column.values[rows]
         mean = self.latent_warp.forward(measured) + error[rows]
-        return score(self.latent_warp, measured, mean, np.sqrt((variance - self.doubt)[rows]))
+        return score(self.latent_warp, measured, mean, np.sqrt((variance - self.doubt)[rows]), self.places[rows])
 
 
 def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: int) -> MetricProcess:
@@ -165,7 +168,8 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     """
     whole = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
     whole = whole.take(column.rows)
-    table = whole.take(kept_rows(whole.column, seed=seed))
+    kept = kept_rows(whole.column, seed=seed)
+    table, places = whole.take(kept), column.rows[kept]
     with one_thread():
         settled = settle(whole, seed=seed)
         warp = settled.choice.warp
@@ -183,7 +187,7 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     low, high = float(np.min(rows.values)), float(np.max(rows.values))
     beyond = max(high - low, 1.0)
     reach = (low - beyond, high + beyond)
-    return MetricProcess(features, warp, posterior, table.column, doubt, reach)
+    return MetricProcess(features, warp, posterior, table.column, doubt, reach, places)
 
 
 def kept_rows(column: Column, *, seed: int) -> np.ndarray:

@@ -3,15 +3,22 @@
 Symbols: z held-out latent values, m and s their predicted mean and standard deviation ``[rows]``.
 """
 
+from functools import cache
+
 import numpy as np
 
 from physai_inverse.forward import AbstractWarp, Scores, normal_quantile
+from physai_inverse.normal import ndtr
 
 MIDDLE_HALF = normal_quantile(0.75)
 MIDDLE_NINE_TENTHS = normal_quantile(0.95)
+NUM_LEVELS = 32
+"""Nodes of the quadrature over quantiles behind the continuous ranked probability score."""
 
 
-def score(warp: AbstractWarp, measured: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> Scores:
+def score(
+    warp: AbstractWarp, measured: np.ndarray, mean: np.ndarray, deviation: np.ndarray, places: np.ndarray
+) -> Scores:
     """Score predicted normals on the latent scale against values in the metric's units.
 
     Args:
@@ -19,15 +26,16 @@ def score(warp: AbstractWarp, measured: np.ndarray, mean: np.ndarray, deviation:
         measured: ``[rows]`` values; censored ones left out.
         mean: ``[rows]`` predicted latent mean.
         deviation: ``[rows]`` predicted latent standard deviation, noise included.
+        places: ``[rows]`` the row of the dataset that each value stands in.
     """
     if not len(measured):
-        nothing = np.empty(0)
-        missing = float("nan")
-        return Scores(0, missing, missing, missing, missing, missing, missing, nothing, nothing, nothing, nothing)
+        return no_scores()
     latent = warp.forward(measured)
     offset = (latent - mean) / deviation
     log_density = warp.log_slope(measured) - np.log(deviation) - 0.5 * (offset**2 + np.log(2.0 * np.pi))
     predicted = warp.inverse(mean)
+    levels, _ = quadrature()
+    quantiles = np.stack([warp.inverse(mean + normal_quantile(level) * deviation) for level in levels], axis=1)
     return Scores(
         rows=len(measured),
         rmse=_root_mean_square(predicted, measured),
@@ -36,11 +44,57 @@ def score(warp: AbstractWarp, measured: np.ndarray, mean: np.ndarray, deviation:
         log_density=float(np.mean(log_density)),
         coverage_50=float(np.mean(np.abs(offset) <= MIDDLE_HALF)),
         coverage_90=float(np.mean(np.abs(offset) <= MIDDLE_NINE_TENTHS)),
+        crps=float(np.mean(ranked_probability(quantiles, measured))),
+        places=places,
+        ranks=ndtr(offset),
         predicted=predicted,
         low=warp.inverse(mean - MIDDLE_NINE_TENTHS * deviation),
         high=warp.inverse(mean + MIDDLE_NINE_TENTHS * deviation),
         measured=measured,
     )
+
+
+def no_scores() -> Scores:
+    """Give the scores of a model with nothing held out."""
+    nothing, missing = np.empty(0), float("nan")
+    return Scores(
+        rows=0,
+        rmse=missing,
+        r2=missing,
+        rank_correlation=missing,
+        log_density=missing,
+        coverage_50=missing,
+        coverage_90=missing,
+        crps=missing,
+        places=nothing.astype(int),
+        ranks=nothing,
+        predicted=nothing,
+        low=nothing,
+        high=nothing,
+        measured=nothing,
+    )
+
+
+@cache
+def quadrature() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Give levels between 0 and 1 with their weights, by the rule of Gauss and Legendre."""
+    nodes, weights = np.polynomial.legendre.leggauss(NUM_LEVELS)
+    return tuple((0.5 * (nodes + 1.0)).tolist()), tuple((0.5 * weights).tolist())
+
+
+def ranked_probability(quantiles: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """Give the continuous ranked probability score ``[n]``: twice the quantile loss, averaged over levels.
+
+    Source: Gneiting & Raftery 2007, "Strictly proper scoring rules, prediction, and estimation", section 4.2 and
+    equation 20 with the quantile decomposition of Laio & Tamea 2007 (Hydrology and Earth System Sciences 11).
+
+    Args:
+        quantiles: ``[n, levels]`` at the levels of `quadrature`.
+        measured: ``[n]`` values.
+    """
+    levels, weights = (np.array(item) for item in quadrature())
+    beyond = measured[:, None] - quantiles
+    return np.asarray(2.0 * (np.maximum(levels * beyond, (levels - 1.0) * beyond) @ weights))
 
 
 def explained(values: np.ndarray, predicted: np.ndarray) -> float:

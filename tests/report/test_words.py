@@ -62,7 +62,7 @@ def test_a_comparison_on_a_target_is_by_distance() -> None:
 
 def scores(r2: float, coverage: float, rows: int = 100) -> Scores:
     empty = np.empty(0)
-    return Scores(rows, 1.0, r2, 0.5, 0.0, 0.5, coverage, empty, empty, empty, empty)
+    return Scores(rows, 1.0, r2, 0.5, 0.0, 0.5, coverage, 0.1, empty, empty, empty, empty, empty, empty)
 
 
 def test_a_model_that_explains_and_covers_is_good_and_honest() -> None:
