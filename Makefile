@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer bench-adapters clean
+  bench-transfer bench-adapters bench-forward clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -85,6 +85,10 @@ bench-regret: $(VENV)/.peers ## regret of recommendations against every peer ins
 
 bench-adapters: $(VENV)/.bench ## our engine inside Optuna and Ax against their defaults
 	$(BIN)/python benchmarks/adapters.py
+
+bench-forward: $(VENV)/.bench ## the forward map on held-out rows of public tables, beside other regressors (an hour)
+	$(BIN)/python -m benchmarks.forward
+	$(BIN)/python -m benchmarks.forward --seconds
 
 bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
 	$(BIN)/python -m benchmarks.regret.figures
