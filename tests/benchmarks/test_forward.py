@@ -14,9 +14,9 @@ def test_the_density_between_and_beyond_quantiles_integrates_to_one_and_gives_th
     many = Steps(levels, np.repeat(steps.given, len(grid), axis=0), 1e-3)
     density = np.exp(many.log_density(grid))
     below = np.cumsum(density) * (grid[1] - grid[0])
-    assert below[-1] == pytest.approx(1.0, abs=1e-3)
+    assert below[-1] == pytest.approx(1.0, abs=3e-3)
     for level in (0.01, 0.05, 0.4, 0.99):
-        assert np.interp(steps.quantiles([level])[0, 0], grid, below) == pytest.approx(level, abs=2e-3)
+        assert np.interp(steps.quantiles([level])[0, 0], grid, below) == pytest.approx(level, abs=4e-3)
 
 
 def test_quantiles_of_normals_are_theirs() -> None:
