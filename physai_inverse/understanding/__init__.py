@@ -1,5 +1,31 @@
-"""What the forward map has understood: how each parameter acts on a metric."""
+"""What the forward map has understood: how each parameter acts on a metric, and how far it may be believed."""
 
 from physai_inverse.understanding.effects import Effect, main_effects
+from physai_inverse.understanding.misfits import Misfit, misfits
+from physai_inverse.understanding.trust import (
+    Noise,
+    Outlier,
+    Trust,
+    Verdict,
+    calibration,
+    cautions,
+    judged,
+    noise_of,
+    outliers,
+)
 
-__all__ = ["Effect", "main_effects"]
+__all__ = [
+    "Effect",
+    "Misfit",
+    "Noise",
+    "Outlier",
+    "Trust",
+    "Verdict",
+    "calibration",
+    "cautions",
+    "judged",
+    "main_effects",
+    "misfits",
+    "noise_of",
+    "outliers",
+]
