@@ -302,7 +302,7 @@ def _at_border(space: Space, units: "np.ndarray") -> "dict[str, np.ndarray]":
         if not isinstance(parameter, Choice | Boolean):
             moved[:, 2 * column, column] = _stepped(parameter, units[:, column], -1)
             moved[:, 2 * column + 1, column] = _stepped(parameter, units[:, column], 1)
-    moved = space.snap(np.clip(moved.reshape(-1, dimension), 0.0, 1.0))
+    moved = space.moved(np.repeat(units, 2 * dimension, axis=0), np.clip(moved.reshape(-1, dimension), 0.0, 1.0))
     return {text: np.any(~held.reshape(num, -1), axis=1) for text, held in space.held(moved).items()}
 
 
