@@ -117,7 +117,9 @@ class Ridge:
 
 @dataclass(frozen=True)
 class ConfigPosterior:
-    """A weighted sample of ``p(configuration | query)``, the prior being uniform over the space.
+    """A weighted sample of ``p(configuration | query)``, the prior being even over the space.
+
+    What is even of mixtures is told in `space.shares`.
 
     Args:
         space: the space.

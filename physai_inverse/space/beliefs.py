@@ -227,7 +227,7 @@ class Beliefs:
         return total
 
     def drawn(self, units: "np.ndarray") -> "np.ndarray":
-        """Bend uniform points ``[n, d]`` of the space to draws of the beliefs."""
+        """Bend even points ``[n, d]`` of the space to draws of the beliefs."""
         bent = units.copy()
         for column, marginal in self._marginals.items():
             bent[:, column] = marginal.quantile(self.space.cumulative(column, units[:, column]))

@@ -55,8 +55,8 @@ def sample_units(
             cube more evenly; `"additive"` for the additive recurrence in the generalised golden ratio (Roberts
             2018, "The unreasonable effectiveness of quasirandom sequences"), nearly as even, and without the
             second that scipy takes to import.
-        sparse: whether parts of mixtures are absent from every second point; without, mixtures are uniform. Among
-            many parts a uniform mixture has a little of each, which good ones seldom do.
+        sparse: whether parts of mixtures are absent from every second point, as they are from many good ones;
+            without, mixtures are as `shares` expects them beforehand.
 
     Returns:
         Snapped points ``[num, d]``.

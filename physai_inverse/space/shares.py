@@ -3,12 +3,17 @@
 A group of shares stands in a configuration as one number a part, under the part's own name. Each part is a `Float`
 and a column of the unit cube; the group lies on the simplex there, whatever the least shares are:
 
-    c  ``[n, k]``   even coordinates: a uniform cube becomes a uniform simplex (`even`)
+    c  ``[n, k]``   even coordinates: a uniform cube becomes the mixtures that are expected beforehand (`even`)
     u  ``[n, k]``   coordinates on the simplex, (v - least) / room, adding up to one
     v  ``[n, k]``   shares, adding up to one to twelve digits
 
 Normalised exponential variates are uniform on the simplex, so that what samples the cube samples the simplex, and
 steps in the cube are as likely as the steps back. A coordinate of zero is a part that is absent.
+
+Of up to `MOST_EVEN` parts mixtures are uniform beforehand. Of more parts uniform ones all look alike: a little of
+each. There the variates are raised to the power 1 + `GROWTH` log(k / `MOST_EVEN`), which holds the expected sum of
+squared shares at 0.40, its value for four uniform parts: the largest part is then a half on average, and every
+mixture remains possible.
 
 Source: Devroye, "Non-Uniform Random Variate Generation" (1986), theorem V.2.1, for uniform spacings.
 """
@@ -21,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import check_name
+from physai_inverse.seeds import generator
 from physai_inverse.space.conditions import Condition, When, as_condition
 from physai_inverse.space.parameters import POWERS, Float
 
@@ -33,6 +39,12 @@ KEPT = 1e-12
 """A sum that is off by no more than this a part is left as it is: so much comes from keeping twelve digits."""
 LEAST_ROOM = 1e-3
 """What the least shares must leave to be distributed, so that twelve digits tell the mixtures apart."""
+MOST_EVEN = 4
+GROWTH = 1.6
+"""By simulation: the expected sum of squares is within 0.01 of 0.40 from 4 to 60 parts. (The 512 mixtures of 17
+parts that RegMix trained have 0.402: Liu et al. 2024, https://arxiv.org/abs/2407.01492.)"""
+NUM_SUMS = 1024
+"""Draws over which the distribution of one share is averaged."""
 
 
 @dataclass(frozen=True)
@@ -215,15 +227,30 @@ def on_simplex(weights: "np.ndarray") -> "np.ndarray":
 
 
 def even(cube: "np.ndarray") -> "np.ndarray":
-    """Map even coordinates ``[n, k]`` to the simplex: uniform ones to uniform ones, zero to an absent part."""
+    """Map even coordinates ``[n, k]`` to the simplex: uniform ones to the prior's, zero to an absent part."""
     import numpy as np
 
-    return on_simplex(-np.log1p(-np.minimum(cube, 1.0 - 2.0**-53)))
+    return on_simplex((-np.log1p(-np.minimum(cube, 1.0 - 2.0**-53))) ** _power(cube.shape[1]))
 
 
 def cumulative(units: "np.ndarray", num_parts: int) -> "np.ndarray":
-    """Give the probability that a share of a uniform mixture lies below: that of Beta(1, k - 1)."""
-    return 1.0 - (1.0 - units) ** (num_parts - 1)
+    """Give the probability ``[n]`` that a share lies below coordinates ``[n]`` beforehand.
+
+    Of a uniform mixture it is that of Beta(1, k - 1); of others it is averaged over sums of the other variates.
+    """
+    import numpy as np
+
+    if num_parts <= MOST_EVEN:
+        return np.asarray(1.0 - (1.0 - units) ** (num_parts - 1))
+    power, uniform = _power(num_parts), generator(0, "sums", num_parts).random((NUM_SUMS, num_parts - 1))
+    sums = ((-np.log1p(-uniform)) ** power).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        ratio = units / (1.0 - units)
+    return np.asarray(-np.expm1(-((ratio[:, None] * sums) ** (1.0 / power))).mean(axis=1))
+
+
+def _power(num_parts: int) -> float:
+    return 1.0 + GROWTH * math.log(max(num_parts, MOST_EVEN) / MOST_EVEN)
 
 
 def given_way(before: "np.ndarray", after: "np.ndarray") -> "np.ndarray":

@@ -98,7 +98,7 @@ def main_effects(
     result = []
     for column, (name, parameter) in enumerate(zip(space.names, space.free, strict=True)):
         grid, part = _grid(parameter, num_points)
-        if name in shares:  # a uniform mixture has more small shares than large ones
+        if name in shares:  # a mixture has more small shares than large ones
             part = np.diff(space.cumulative(column, np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])))
         tiled = np.tile(others, (len(grid), 1))
         tiled[:, column] = np.repeat(grid, len(others))
