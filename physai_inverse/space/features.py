@@ -32,18 +32,23 @@ class Features:
 
     Args:
         space: the space.
-        exponent: of shares.
+        exponents: of shares: the one in use, then those that the evidence may prefer.
     """
 
     space: Space
-    exponent: float = EXPONENTS[0]
+    exponents: tuple[float, ...] = EXPONENTS
 
     @property
     def rivals(self) -> "tuple[Features, ...]":
         """The encodings that the evidence may prefer; none where there are no shares."""
         if not self.space.groups:
             return ()
-        return tuple(Features(self.space, exponent) for exponent in EXPONENTS if exponent != self.exponent)
+        return tuple(Features(self.space, (exponent,)) for exponent in self.exponents[1:])
+
+    @property
+    def exponent(self) -> float:
+        """The exponent of shares."""
+        return self.exponents[0]
 
     @cached_property
     def _parts(self) -> frozenset[int]:
