@@ -1,10 +1,10 @@
 """Data mixtures to validation losses and back: 17 shares of The Pile, 13 losses of models of a million parameters.
 
 512 published trainings fit the map, 256 others judge it: Spearman's rank correlation, R2 and log density (nats a
-value) on average over the losses, and the rank correlation of loss_pile_cc by itself. Smaller samples of the 512 as
-well, judged by the same 256. Peers are those of scikit-learn at their defaults, normal about their prediction with
-the spread of five-fold cross-validation; `shares`, `roots` and `fourth roots` are our process with that encoding of
-the mixture alone, where ours lets the evidence of the training rows choose for each loss.
+value) on average over the losses, and the rank correlation of loss_pile_cc by itself. Smaller samples of the 512
+are judged by the same 256. Peers are those of scikit-learn at their defaults, normal about their prediction with
+the spread of five-fold cross-validation. `shares`, `roots` and `fourth roots` are our process with that encoding
+alone, where ours lets the evidence of the training rows choose for each loss.
 
 The way back is asked for mixtures that bring loss_pile_cc below the best of the 512: the likeliest one, the middle
 and the 90 % interval of the answer; and, as the paper does, the mean of the best 128 of 100,000 drawn mixtures.

@@ -28,7 +28,7 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import check_name
 from physai_inverse.seeds import generator
 from physai_inverse.space.conditions import Condition, When, as_condition
-from physai_inverse.space.parameters import POWERS, Float
+from physai_inverse.space.parameters import DIGITS, POWERS, Float
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,10 +75,10 @@ class Shares:
         object.__setattr__(self, "when", as_condition(self.when))
         if isinstance(self.least, Mapping):
             self._known("least", self.least)
-            object.__setattr__(self, "least", {name: float(self.least[name]) for name in self.least})
-        for name, share in self._leasts.items():
-            if isinstance(share, bool) or not isinstance(share, int | float) or not 0.0 <= share < 1.0:
-                raise InvalidInput(f"`least` must be in [0, 1), not {share!r} for `{name}`.")
+            object.__setattr__(self, "least", dict(self.least))
+        for share in self.least.values() if isinstance(self.least, Mapping) else [self.least]:
+            if not _is_number(share) or not 0.0 <= share < 1.0:
+                raise InvalidInput(f"`least` must be a number in [0, 1), not {share!r}.")
         if self.room < LEAST_ROOM:
             raise InvalidInput(
                 f"`least` adds up to {1.0 - self.room:g} over {len(self.parts)} parts, which leaves nothing to "
@@ -97,20 +97,16 @@ class Shares:
         unknown = [name for name in given if name not in self.parts]
         if unknown:
             raise InvalidInput(f"`{argument}` speaks of {unknown}; the parts are {list(self.parts)}.")
-        for name, share in given.items():
-            if not _is_number(share):
-                raise InvalidInput(f"`{argument}` must be numbers, not {share!r} for `{name}`.")
 
     @cached_property
-    def _leasts(self) -> dict[str, Any]:
-        if isinstance(self.least, Mapping):
-            return {name: self.least.get(name, 0.0) for name in self.parts}
-        return dict.fromkeys(self.parts, self.least)
+    def _leasts(self) -> dict[str, float]:
+        given = self.least if isinstance(self.least, Mapping) else dict.fromkeys(self.parts, self.least)
+        return {name: round(float(given.get(name, 0.0)), DIGITS) for name in self.parts}
 
     @cached_property
     def room(self) -> float:
         """What the least shares leave to be distributed."""
-        return round(1.0 - math.fsum(self._leasts.values()), 15)
+        return round(1.0 - math.fsum(self._leasts.values()), DIGITS)
 
     @cached_property
     def condition(self) -> Condition | None:
@@ -120,14 +116,17 @@ class Shares:
     @cached_property
     def floats(self) -> dict[str, Float]:
         """Part to its parameter."""
+        default: Mapping[str, float | None] = self.default or dict.fromkeys(self.parts)
         return {
-            name: Float(
-                least,
-                min(round(least + self.room, 15), 1.0),
-                when=self.when,
-                default=None if self.default is None else self.default[name],
-            )
-            for name, least in self._leasts.items()
+            name: Float(part.low, part.high, when=self.when, default=default[name])
+            for name, part in self._ranges.items()
+        }
+
+    @cached_property
+    def _ranges(self) -> dict[str, Float]:
+        """Part to its range alone."""
+        return {
+            name: Float(least, min(round(least + self.room, DIGITS), 1.0)) for name, least in self._leasts.items()
         }
 
     # -- configurations -------------------------------------------------------------------------------------
@@ -138,7 +137,7 @@ class Shares:
         Raises:
             InvalidInput: no number, or farther beyond its range.
         """
-        part = self.floats[name]
+        part = self._ranges[name]
         if not _is_number(value) or not part.low - SLACK <= value <= part.high + SLACK:  # type: ignore[operator]  # a number
             raise InvalidInput(f"expected a share in [{part.low:g}, {part.high:g}], got {value!r}")
         return float(value)  # type: ignore[arg-type]  # a number
@@ -210,7 +209,7 @@ class Shares:
         """Lowest and highest share, and the power of ten of the last digit kept ``[k]``."""
         import numpy as np
 
-        parts = list(self.floats.values())
+        parts = list(self._ranges.values())
         lows, highs = np.array([part.low for part in parts]), np.array([part.high for part in parts])
         return lows, highs, np.array([POWERS[part.decimals] for part in parts])
 
