@@ -27,6 +27,9 @@ MOST_LEVELS, MOST_SWEEPS = 32, 3
 EXCHANGED, HANDED_OVER = 0.6, 0.2
 """How often two shares exchange rather than one moving, and how often all of a share is handed over."""
 
+PARTS_A_ROUND = 4
+"""Shares of a mixture that one round at each width is enough for."""
+
 WIDTHS = (0.2, 0.1, 0.05, 0.02, 0.008, 0.003)
 """Steps of the rounds, as shares of the range."""
 
@@ -60,7 +63,7 @@ def maximise(
         near = vary(space, np.repeat(starts[:num_leaders], num_steps, axis=0), 0.05, rng)
         points = np.concatenate([points, near])
     leaders, values = _leaders(points, function(points), num_leaders)
-    for width in WIDTHS:
+    for width in np.repeat(WIDTHS, _rounds(space)).tolist():
         steps = vary(space, np.repeat(leaders, num_steps, axis=0), width, rng)
         moved = function(steps).reshape(len(leaders), num_steps)
         best = moved.argmax(axis=1)
@@ -129,6 +132,11 @@ def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Gener
     moved = 1.0 - np.abs(1.0 - moved)
     moved = space.moved(points, np.clip(moved, 0.0, 1.0))
     return np.where(space.feasible(moved)[:, None], moved, points)
+
+
+def _rounds(space: Space) -> int:
+    """How many rounds at each width: a mixture has many directions, of which a round takes one."""
+    return 1 + max((len(columns) // PARTS_A_ROUND for _, columns in space.blocks), default=0)
 
 
 def _varied_shares(

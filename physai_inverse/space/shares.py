@@ -159,7 +159,7 @@ class Shares:
             except InvalidInput as error:
                 problems.append(f"`{name}`: {error}")
         total = math.fsum(shares)
-        if not problems and not abs(total - 1.0) <= SLACK:
+        if not problems and not abs(total - 1.0) <= SLACK + KEPT:
             listed = ", ".join(f"`{name}`" for name in self.parts)
             problems.append(f"{listed} must add up to 1, to within {SLACK:g} of rounding, but add up to {total:g}")
         if problems:

@@ -29,7 +29,7 @@ def many(count: int = 17) -> Space:
 
 
 def total(config: dict[str, object]) -> float:
-    return math.fsum(float(value) for name, value in config.items() if name != "lr")  # type: ignore[arg-type]
+    return math.fsum(float(value) for name, value in config.items() if name != "lr")
 
 
 @quick
@@ -66,7 +66,7 @@ BAD_SHARES = [
     (lambda: Shares(["web", "web"]), "at least two different names"),
     (lambda: Shares(["web", ""]), "part name"),
     (lambda: Shares(["a", "b"], least=-0.1), "`least` must be a number in"),
-    (lambda: Shares(["a", "b"], least="0.1"), "`least` must be a number in"),  # type: ignore[arg-type]
+    (lambda: Shares(["a", "b"], least="0.1"), "`least` must be a number in"),
     (lambda: Shares(["a", "b"], least=0.5), "leaves nothing to vary"),
     (lambda: Shares(["a", "b"], least={"c": 0.1}), "`least` speaks of \\['c'\\]"),
     (lambda: Shares(["a", "b"], default={"a": 0.5}), "`default`: `b` is missing"),
