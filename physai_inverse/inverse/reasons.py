@@ -317,12 +317,15 @@ def _stepped(parameter: FreeParameter, units: "np.ndarray", side: int) -> "np.nd
 
 
 def _ends(space: Space, unit: "np.ndarray") -> dict[str, str]:
+    """Say which parameters stand at an end of their range; none and all of a whole are no ends of a range."""
+    parts = {name: part.low > 0.0 for group in space.groups.values() for name, part in group.floats.items()}
     active = space.activity(unit[None])[0]
     found: dict[str, str] = {}
     for column, (name, parameter) in enumerate(zip(space.names, space.free, strict=True)):
         if not active[column] or isinstance(parameter, Choice | Boolean):
             continue
         value, low, high = (value_at(parameter, place) for place in (float(unit[column]), 0.0, 1.0))
-        if value in (low, high):
+        ends = (low, high) if name not in parts else (low,) if parts[name] else ()
+        if value in ends:
             found[name] = "low" if value == low else "high"
     return found
