@@ -126,11 +126,11 @@ def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Gener
             step = np.sign(moved[:, column] - points[:, column]) * cell
             short = rows & (np.abs(moved[:, column] - points[:, column]) < cell)
             moved[:, column] = np.where(short, points[:, column] + step, moved[:, column])
+    reflected = np.abs(moved)  # reflect at the walls
+    reflected = np.clip(1.0 - np.abs(1.0 - reflected), 0.0, 1.0)
     for _, columns in space.blocks:
-        moved[:, columns] = _varied_shares(points[:, columns], moved[:, columns], width, rng)
-    moved = np.abs(moved)  # reflect at the walls
-    moved = 1.0 - np.abs(1.0 - moved)
-    moved = space.moved(points, np.clip(moved, 0.0, 1.0))
+        reflected[:, columns] = _varied_shares(points[:, columns], moved[:, columns], width, rng)
+    moved = space.moved(points, reflected)
     return np.where(space.feasible(moved)[:, None], moved, points)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import check_name
 from physai_inverse.seeds import generator
-from physai_inverse.space.conditions import Condition, When, as_condition
+from physai_inverse.space.conditions import When, as_condition
 from physai_inverse.space.parameters import DIGITS, POWERS, Float
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class Shares:
         least: the smallest share of every part, or of some by name; the others may be absent.
         when: the condition under which the group is active; None for always.
         default: part to share: the mixture to start from, and what older trials had before the group was added.
+
+    Raises:
+        InvalidInput: names that are no names, or fewer than two different ones; a least share out of range or for
+            no part, or least shares that leave nothing to vary; a default that is no mixture.
     """
 
     parts: Sequence[str]
@@ -107,11 +111,6 @@ class Shares:
     def room(self) -> float:
         """What the least shares leave to be distributed."""
         return round(1.0 - math.fsum(self._leasts.values()), DIGITS)
-
-    @cached_property
-    def condition(self) -> Condition | None:
-        """The condition; None for always."""
-        return as_condition(self.when)
 
     @cached_property
     def floats(self) -> dict[str, Float]:
@@ -186,7 +185,7 @@ class Shares:
         lows, highs, powers = self._arrays
 
         def rounded(values: "np.ndarray") -> "np.ndarray":
-            return np.asarray(np.clip(np.rint(values * powers) / powers, lows, highs))
+            return np.asarray(np.clip(np.rint(values * powers) / powers + 0.0, lows, highs))
 
         shares = rounded(shares)
         off = np.abs(shares.sum(axis=1) - 1.0) > KEPT * len(self.parts)

@@ -60,6 +60,14 @@ def test_shares_that_are_off_by_rounding_keep_their_ratios() -> None:
     assert example().check({"web": 1.003, "code": 0, "books": 0, "lr": 0.1})["web"] == 1.0
 
 
+def test_no_share_is_a_negative_zero() -> None:
+    zero, negative = (
+        example().check({"web": 1.0, "code": share, "books": 0.0, "lr": 0.1}) for share in (0.0, -0.0)
+    )
+    assert example().key(zero) == example().key(negative)
+    assert "-0.0" not in repr(negative)
+
+
 BAD_SHARES = [
     (lambda: Shares("web"), "must be a list of names"),
     (lambda: Shares(["web"]), "at least two different names"),
