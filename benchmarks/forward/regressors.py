@@ -1,8 +1,8 @@
 """The regressors: ours, and others at their defaults, on the same encoded points.
 
 Ours gets the points of the space; the others its features (numbers scaled to 0 to 1 in their declared scale,
-shares as they are, categories one-hot, flags of activity), MixedSingleTaskGP the categories as numbers in columns of
-their own.
+shares as they are, categories one-hot, flags of activity), MixedSingleTaskGP the categories as numbers in columns
+of their own.
 """
 
 import warnings
