@@ -1,0 +1,258 @@
+"""The rest of a learning curve from its first part, the configuration, and the whole curves of other trainings.
+
+Curves are compared at equal shares of their way, on the scale of ratios where all values are positive:
+
+    z_i(p) = m(p) + sum over k of a_ik f_k(p) + r_i(p) + noise
+
+m and f_k are mean and leading components of the whole curves, the scores a_ik are metrics of the configuration
+with maps of their own (`laws`: they extrapolate over sizes), r_i is what the components leave, correlated along
+the way. For a new training this is a Gaussian prior over its whole curve; its first part conditions it in closed form.
+
+Symbols: p share of the way, ``[t]`` a grid of it.
+
+Source: functional principal components, Ramsay & Silverman, "Functional Data Analysis" (2005), chapter 8;
+conditioning on a part, Rasmussen & Williams (2006), equation 2.23.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from physai_inverse.errors import InvalidInput
+from physai_inverse.forward import AbstractMetricModel, AbstractSurrogate, Column, Dataset
+from physai_inverse.observations import Config, Curve
+from physai_inverse.space import Space
+from physai_inverse.surrogates.laws.process import LawProcess
+from physai_inverse.surrogates.schedules import CurvePrediction
+
+NUM_GRID = 40
+MOST_COMPONENTS = 4
+EXPLAINED = 0.9995
+"""Share of the variance of the curves from which no more components are taken."""
+LEAST_CURVES = 4
+LEAST_POINTS = 4
+ALONG = 0.5
+"""Distance, in nats of the share of the way, over which what the components leave stays alike."""
+MOST_POINTS = 48
+"""Points of a first part that are conditioned on: the means of as many stretches of it."""
+TRIED = (0.15, 0.3, 0.6)
+"""Shares of the way from which every whole curve's end is predicted, to stretch the spread to what was missed."""
+LEAST_NOISE = 1e-4
+FAR_SCORE = 3.0
+
+
+@dataclass(frozen=True)
+class CurveMap:
+    """What whole curves say of others.
+
+    Args:
+        space: of the configurations.
+        shares: ``[t]`` shares of the way, increasing, the last one.
+        ratios: whether curves are on the scale of ratios.
+        mean: ``[t]`` m.
+        components: ``[k, t]`` f.
+        scores: the map of each score.
+        left: ``[t]`` standard deviation of r.
+        noise: standard deviation of one point.
+        stretch: by how much standard deviations are stretched to what was missed.
+    """
+
+    space: Space
+    shares: np.ndarray
+    ratios: bool
+    mean: np.ndarray
+    components: np.ndarray
+    scores: tuple[AbstractMetricModel, ...]
+    left: np.ndarray
+    noise: float
+    stretch: float = 1.0
+
+    @classmethod
+    def fit(
+        cls,
+        space: Space,
+        configs: Sequence[Config],
+        curves: Sequence[Curve],
+        *,
+        seed: int,
+        recipe: AbstractSurrogate | None = None,
+    ) -> "CurveMap":
+        """Fit to whole curves.
+
+        Args:
+            space: of the configurations.
+            configs: one a curve.
+            curves: from the first step to the last of each training.
+            seed: of what is drawn.
+            recipe: of the maps of the scores; `LawProcess` where it is left out.
+
+        Raises:
+            InvalidInput: fewer than four curves, a curve of fewer than four points or with a value that is not
+                finite, or a configuration that does not fit the space.
+            FitFailed: see `recipe`.
+        """
+        if len(curves) < LEAST_CURVES or len(configs) != len(curves):
+            raise InvalidInput(
+                f"At least {LEAST_CURVES} whole curves are needed, each with its configuration; "
+                f"got {len(curves)} curves and {len(configs)} configurations."
+            )
+        for curve in curves:
+            if len(curve) < LEAST_POINTS or not np.isfinite(curve.values).all():
+                raise InvalidInput(f"A whole curve needs {LEAST_POINTS} points or more, all finite.")
+        ratios = all(min(curve.values) > 0 for curve in curves)
+        first = max(max(curve.steps[0], 1e-12) / curve.steps[-1] for curve in curves)
+        half = NUM_GRID // 2
+        shares = np.unique(np.concatenate([np.geomspace(first, 1.0, half), np.linspace(first, 1.0, half + 1)]))
+        shares[-1] = 1.0
+        whole = np.stack([_on_grid(curve, shares, ratios) for curve in curves])
+        mean = whole.mean(axis=0)
+        away = whole - mean
+        _, sizes, directions = np.linalg.svd(away, full_matrices=False)
+        explained = np.cumsum(sizes**2) / max(float(np.sum(sizes**2)), 1e-300)
+        num = min(int(np.searchsorted(explained, EXPLAINED)) + 1, MOST_COMPONENTS, len(curves) - 2)
+        components = directions[:num]
+        scores = away @ components.T
+        rest = _unseen(whole, num)
+        noise = max(_noise(curves, ratios), LEAST_NOISE * (1.0 if ratios else float(np.std(whole))))
+        left = np.sqrt(np.mean(rest**2, axis=0))
+        left = np.maximum(left, 0.5 * float(np.sqrt(np.mean(left**2))))
+        models = _maps(space, configs, scores, recipe or LawProcess(), seed)
+        fitted = cls(space, shares, ratios, mean, components, models, left, noise)
+        stretch = fitted._missed(whole)
+        return cls(space, shares, ratios, mean, components, models, left, noise, stretch)
+
+    def predict(
+        self, config: Config, first_part: Curve | None, steps: Sequence[float] | np.ndarray, *, last_step: float
+    ) -> CurvePrediction:
+        """Predict points of a curve.
+
+        Args:
+            config: of the training.
+            first_part: what is known of its curve; None for nothing.
+            steps: ``[n]`` where to predict.
+            last_step: where the training will end.
+
+        Raises:
+            InvalidInput: a step beyond the last, a value of the first part that is not finite (or not positive,
+                where all whole curves are), or a configuration that does not fit the space.
+        """
+        at = np.asarray(steps, dtype=float)
+        if not (np.isfinite(at).all() and (at >= 0).all() and (at <= last_step).all()):
+            raise InvalidInput(f"`steps` must lie from 0 to `last_step`, {last_step:g}.")
+        units = self.space.encode([config])
+        predicted = [model.predict(units) for model in self.scores]
+        centre = np.array([float(one.mean[0]) for one in predicted])
+        spread = np.array([float(one.standard_deviation[0]) for one in predicted])
+        known = None if first_part is None else self._known(first_part, last_step)
+        mean, covariance = self._conditioned(centre, spread, known)
+        matrix = _interpolation(self.shares, at / last_step)
+        latent = matrix @ mean
+        variance = self.stretch**2 * np.einsum("nt,tu,nu->n", matrix, covariance, matrix) + self.noise**2
+        deviation = np.sqrt(np.maximum(variance, 0.0))
+        if not self.ratios:
+            return CurvePrediction(at, latent, deviation)
+        average = np.exp(np.clip(latent, -700.0, 700.0))  # the median: what a curve's typical point is
+        return CurvePrediction(at, average, average * np.sqrt(np.expm1(np.minimum(deviation**2, 100.0))))
+
+    def _known(self, first_part: Curve, last_step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Shares ``[m]``, values ``[m]`` and variances ``[m]`` of a first part, averaged over stretches."""
+        shares, values = np.array(first_part.steps) / last_step, np.array(first_part.values)
+        if not np.isfinite(values).all() or (self.ratios and not (values > 0).all()):
+            raise InvalidInput(
+                "The first part of a curve must be finite, and positive where the whole curves are."
+            )
+        inside = (shares >= self.shares[0]) & (shares <= 1.0)
+        shares, values = shares[inside], (np.log(values[inside]) if self.ratios else values[inside])
+        parts = [part for part in np.array_split(np.arange(len(shares)), MOST_POINTS) if len(part)]
+        if not parts:
+            return np.empty(0), np.empty(0), np.empty(0)
+        return (
+            np.array([shares[part].mean() for part in parts]),
+            np.array([values[part].mean() for part in parts]),
+            np.array([self.noise**2 / len(part) for part in parts]),
+        )
+
+    def _conditioned(
+        self, centre: np.ndarray, spread: np.ndarray, known: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mean ``[t]`` and covariance ``[t, t]`` of a curve, given scores and a first part."""
+        mean = self.mean + centre @ self.components
+        covariance = (self.components.T * spread**2) @ self.components
+        apart = np.abs(np.log(self.shares)[:, None] - np.log(self.shares))
+        covariance = covariance + np.outer(self.left, self.left) * np.exp(-apart / ALONG)
+        if known is None or not len(known[0]):
+            return mean, covariance
+        shares, values, variances = known
+        matrix = _interpolation(self.shares, shares)
+        across = covariance @ matrix.T
+        inner = matrix @ across + np.diag(variances)
+        gain = np.linalg.solve(inner, across.T).T
+        return mean + gain @ (values - matrix @ mean), covariance - gain @ across.T
+
+    def _missed(self, whole: np.ndarray) -> float:
+        """Predict every end from first parts, with scores that never saw the curve; give the ratio of misses."""
+        held = [model.held_out() for model in self.scores]
+        if any(one.rows != len(whole) for one in held):
+            return 1.0
+        centre = np.stack([one.predicted for one in held], axis=1)
+        spread = np.stack([(one.high - one.low) / (2.0 * 1.6449) for one in held], axis=1)
+        ratios = []
+        for row, curve in enumerate(whole):
+            for tried in TRIED:
+                seen = self.shares <= max(tried, self.shares[0])
+                known = (self.shares[seen], curve[seen], np.full(int(seen.sum()), self.noise**2))
+                mean, covariance = self._conditioned(centre[row], spread[row], known)
+                ratios.append(float((mean[-1] - curve[-1]) ** 2 / (covariance[-1, -1] + self.noise**2)))
+        return float(np.sqrt(np.clip(np.mean(np.minimum(ratios, FAR_SCORE**2)), 1.0, None)))
+
+
+def _unseen(whole: np.ndarray, num: int) -> np.ndarray:
+    """What the leading components of the other curves leave of each curve, ``[n, t]``."""
+    rest = np.empty_like(whole)
+    for row in range(len(whole)):
+        others = np.delete(whole, row, axis=0)
+        mean = others.mean(axis=0)
+        _, _, directions = np.linalg.svd(others - mean, full_matrices=False)
+        away, kept = whole[row] - mean, directions[:num]
+        rest[row] = away - (away @ kept.T) @ kept
+    return rest
+
+
+def _maps(
+    space: Space, configs: Sequence[Config], scores: np.ndarray, recipe: AbstractSurrogate, seed: int
+) -> tuple[AbstractMetricModel, ...]:
+    """The map of each column of scores ``[n, k]``."""
+    units = space.encode([dict(config) for config in configs])
+    zeros = np.zeros(len(units))
+    names = [f"score {place + 1}" for place in range(scores.shape[1])]
+    columns = {
+        name: Column(column, zeros, zeros.astype(int)) for name, column in zip(names, scores.T, strict=True)
+    }
+    forward = recipe.fit(Dataset(space, units, columns, zeros.astype(bool)), seed=seed)
+    return tuple(forward.models[name] for name in names)
+
+
+def _on_grid(curve: Curve, shares: np.ndarray, ratios: bool) -> np.ndarray:
+    values = np.log(curve.values) if ratios else np.array(curve.values)
+    return np.asarray(np.interp(shares, np.array(curve.steps) / curve.steps[-1], values))
+
+
+def _noise(curves: Sequence[Curve], ratios: bool) -> float:
+    """Standard deviation of one point about a straight line through its neighbours, over root three halves."""
+    bends = []
+    for curve in curves:
+        values = np.log(curve.values) if ratios else np.array(curve.values)
+        bends.append(values[1:-1] - 0.5 * (values[2:] + values[:-2]))
+    return float(1.4826 * np.median(np.abs(np.concatenate(bends))) / np.sqrt(1.5))
+
+
+def _interpolation(grid: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Give the matrix ``[n, t]`` that interpolates from a grid ``[t]`` at places ``[n]``; level beyond."""
+    right = np.clip(np.searchsorted(grid, at), 1, len(grid) - 1)
+    share = np.clip((at - grid[right - 1]) / (grid[right] - grid[right - 1]), 0.0, 1.0)
+    matrix = np.zeros((len(at), len(grid)))
+    rows = np.arange(len(at))
+    matrix[rows, right - 1] = 1.0 - share
+    matrix[rows, right] += share
+    return matrix

@@ -1,0 +1,105 @@
+"""Laws that the data leave possible, as a finite sample: their mean extrapolates, their spread says how far.
+
+Cells of the grids of `search` are drawn in proportion to their weight (systematic resampling, no chance in it);
+around the best coefficients of each a step is drawn, to be taken to either side.
+
+Symbols: S members, u ``[n, p]`` centred logarithms.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from physai_inverse.seeds import generator
+from physai_inverse.surrogates.laws.search import Form, Weighed, design
+
+NUM_MEMBERS = 48
+
+
+@dataclass(frozen=True)
+class Members:
+    """Laws of one form.
+
+    Args:
+        form: the form.
+        exponents: ``[s, k]``.
+        coefficients: ``[s, 1 + k]`` the best ones, in units of the ensemble's size.
+        steps: ``[s, 1 + k]`` to either side of them.
+    """
+
+    form: Form
+    exponents: np.ndarray
+    coefficients: np.ndarray
+    steps: np.ndarray
+
+    def values(self, logs: np.ndarray) -> np.ndarray:
+        """Give values ``[3, s, n]``: with the best coefficients, and a step to either side."""
+        columns = design(logs, self.form, self.exponents)
+        best, step = (np.asarray((columns @ part[:, :, None])[..., 0]) for part in (self.coefficients, self.steps))
+        return np.stack([best, best + step, best - step])
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A sample of laws.
+
+    Args:
+        groups: members by form.
+        size: what a value of one stands for, in the metric's units.
+        variance: what the laws leave of the values, in units of the errors that they were weighed with.
+        shares: posterior probability of each form.
+    """
+
+    groups: tuple[Members, ...]
+    size: float
+    variance: float
+    shares: tuple[float, ...]
+
+    def __call__(self, logs: np.ndarray) -> np.ndarray:
+        """Give values ``[3, S, n]`` in the metric's units: of the best coefficients, and a step to either side."""
+        return self.size * np.concatenate([group.values(logs) for group in self.groups], axis=1)
+
+    @classmethod
+    def drawn(cls, weighed: list[Weighed], size: float, *, positive: bool, seed: int) -> "Ensemble":
+        """Draw from weighed forms, at least one.
+
+        Args:
+            weighed: the forms.
+            size: see above.
+            positive: whether no coefficient may fall below zero.
+            seed: of the coefficients.
+        """
+        top = max(float(np.max(form.log_weights)) for form in weighed)
+        masses = [np.exp(form.log_weights - top) for form in weighed]
+        total = sum(float(mass.sum()) for mass in masses)
+        edges = np.cumsum(np.concatenate(masses)) / total
+        cells = np.minimum(np.searchsorted(edges, (np.arange(NUM_MEMBERS) + 0.5) / NUM_MEMBERS), len(edges) - 1)
+        random = generator(seed, "laws")
+        groups, first, variance = [], 0, 0.0
+        for form, mass in zip(weighed, masses, strict=True):
+            chosen = cells[(cells >= first) & (cells < first + len(mass))] - first
+            first += len(mass)
+            variance += float(mass @ form.profile.variance) / total
+            if not len(chosen):
+                continue
+            centre = form.profile.coefficients[chosen]
+            spread = _root(form.profile.covariance[chosen])
+            away = (spread @ random.standard_normal((*centre.shape, 1)))[..., 0]
+            if positive:
+                away = _within(centre, away)
+            groups.append(Members(form.form, form.exponents[chosen], centre, away))
+        shares = tuple(float(mass.sum()) / total for mass in masses)
+        return cls(tuple(groups), size, variance, shares)
+
+
+def _within(centre: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """Shorten steps ``[s, k]`` so that none crosses zero, up or down; a coefficient held at zero stays there."""
+    away = np.where(centre > 0, away, 0.0)
+    room = np.where(away == 0, np.inf, centre / np.maximum(np.abs(away), 1e-300))
+    return np.asarray(away * np.minimum(1.0, room.min(axis=1))[:, None])
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """A square root of each of ``[g, k, k]`` covariances, also where rounding made one singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :])
