@@ -6,7 +6,8 @@ Curves are compared at equal shares of their way, on the scale of ratios where a
 
 m and f_k are mean and leading components of the whole curves, the scores a_ik are metrics of the configuration
 with maps of their own (`laws`: they extrapolate over sizes), r_i is what the components leave, correlated along
-the way. For a new training this is a Gaussian prior over its whole curve; its first part conditions it in closed form.
+the way. For a new training this is a Gaussian prior over its whole curve; its first part conditions it in closed
+form.
 
 Symbols: p share of the way, ``[t]`` a grid of it.
 
@@ -15,12 +16,13 @@ conditioning on a part, Rasmussen & Williams (2006), equation 2.23.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.forward import AbstractMetricModel, AbstractSurrogate, Column, Dataset
+from physai_inverse.forward import AbstractMetricModel, AbstractSurrogate, Column, Dataset, normal_quantile
 from physai_inverse.observations import Config, Curve
 from physai_inverse.space import Space
 from physai_inverse.surrogates.laws.process import LawProcess
@@ -37,9 +39,10 @@ ALONG = 0.5
 MOST_POINTS = 48
 """Points of a first part that are conditioned on: the means of as many stretches of it."""
 TRIED = (0.15, 0.3, 0.6)
-"""Shares of the way from which every whole curve's end is predicted, to stretch the spread to what was missed."""
+"""Shares of the way from which the rest of every whole curve is predicted, to stretch the spread to the misses."""
 LEAST_NOISE = 1e-4
-FAR_SCORE = 3.0
+FAR_RATIO = 16.0
+"""Of squared miss to variance, beyond which one curve says no more."""
 
 
 @dataclass(frozen=True)
@@ -106,21 +109,19 @@ class CurveMap:
         shares = np.unique(np.concatenate([np.geomspace(first, 1.0, half), np.linspace(first, 1.0, half + 1)]))
         shares[-1] = 1.0
         whole = np.stack([_on_grid(curve, shares, ratios) for curve in curves])
-        mean = whole.mean(axis=0)
-        away = whole - mean
-        _, sizes, directions = np.linalg.svd(away, full_matrices=False)
+        sizes = np.linalg.svd(whole - whole.mean(axis=0), compute_uv=False)
         explained = np.cumsum(sizes**2) / max(float(np.sum(sizes**2)), 1e-300)
         num = min(int(np.searchsorted(explained, EXPLAINED)) + 1, MOST_COMPONENTS, len(curves) - 2)
-        components = directions[:num]
-        scores = away @ components.T
-        rest = _unseen(whole, num)
+        mean, components = _components(whole, num)
+        scores = (whole - mean) @ components.T
+        unseen = [_components(np.delete(whole, row, axis=0), num) for row in range(len(whole))]
+        rest = np.stack([_rest(curve, *basis) for curve, basis in zip(whole, unseen, strict=True)])
         noise = max(_noise(curves, ratios), LEAST_NOISE * (1.0 if ratios else float(np.std(whole))))
         left = np.sqrt(np.mean(rest**2, axis=0))
         left = np.maximum(left, 0.5 * float(np.sqrt(np.mean(left**2))))
         models = _maps(space, configs, scores, recipe or LawProcess(), seed)
         fitted = cls(space, shares, ratios, mean, components, models, left, noise)
-        stretch = fitted._missed(whole)
-        return cls(space, shares, ratios, mean, components, models, left, noise, stretch)
+        return replace(fitted, stretch=fitted._missed(whole, unseen))
 
     def predict(
         self, config: Config, first_part: Curve | None, steps: Sequence[float] | np.ndarray, *, last_step: float
@@ -143,7 +144,7 @@ class CurveMap:
         units = self.space.encode([config])
         predicted = [model.predict(units) for model in self.scores]
         centre = np.array([float(one.mean[0]) for one in predicted])
-        spread = np.array([float(one.standard_deviation[0]) for one in predicted])
+        spread = np.maximum([float(one.standard_deviation[0]) for one in predicted], self._least)
         known = None if first_part is None else self._known(first_part, last_step)
         mean, covariance = self._conditioned(centre, spread, known)
         matrix = _interpolation(self.shares, at / last_step)
@@ -154,6 +155,16 @@ class CurveMap:
             return CurvePrediction(at, latent, deviation)
         average = np.exp(np.clip(latent, -700.0, 700.0))  # the median: what a curve's typical point is
         return CurvePrediction(at, average, average * np.sqrt(np.expm1(np.minimum(deviation**2, 100.0))))
+
+    @cached_property
+    def _least(self) -> np.ndarray:
+        """Standard deviation of each score that no prediction goes below: what its map missed of rows held out.
+
+        The sign and the scale of a score mean nothing, so that a warp may make too much of one of its ends.
+        """
+        return np.array(
+            [one.rmse if np.isfinite(one.rmse) else 0.0 for one in (m.held_out() for m in self.scores)]
+        )
 
     def _known(self, first_part: Curve, last_step: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Shares ``[m]``, values ``[m]`` and variances ``[m]`` of a first part, averaged over stretches."""
@@ -190,33 +201,39 @@ class CurveMap:
         gain = np.linalg.solve(inner, across.T).T
         return mean + gain @ (values - matrix @ mean), covariance - gain @ across.T
 
-    def _missed(self, whole: np.ndarray) -> float:
-        """Predict every end from first parts, with scores that never saw the curve; give the ratio of misses."""
+    def _missed(self, whole: np.ndarray, unseen: "list[tuple[np.ndarray, np.ndarray]]") -> float:
+        """Predict the rest of each curve from first parts by what never saw it; give the ratio of misses."""
         held = [model.held_out() for model in self.scores]
         if any(one.rows != len(whole) for one in held):
             return 1.0
-        centre = np.stack([one.predicted for one in held], axis=1)
-        spread = np.stack([(one.high - one.low) / (2.0 * 1.6449) for one in held], axis=1)
+        scores = np.stack([one.predicted for one in held], axis=1)
+        spreads = np.stack([(one.high - one.low) / (2.0 * normal_quantile(0.95)) for one in held], axis=1)
+        spreads = np.maximum(spreads, self._least)
         ratios = []
-        for row, curve in enumerate(whole):
+        for curve, (mean, components), score, spread in zip(whole, unseen, scores, spreads, strict=True):
+            others = replace(self, mean=mean, components=components)
+            turned = components @ self.components.T  # from the scores of all curves to those of the others
+            centre = turned @ score + components @ (self.mean - mean)
+            deviation = np.sqrt(turned**2 @ spread**2)
             for tried in TRIED:
                 seen = self.shares <= max(tried, self.shares[0])
                 known = (self.shares[seen], curve[seen], np.full(int(seen.sum()), self.noise**2))
-                mean, covariance = self._conditioned(centre[row], spread[row], known)
-                ratios.append(float((mean[-1] - curve[-1]) ** 2 / (covariance[-1, -1] + self.noise**2)))
-        return float(np.sqrt(np.clip(np.mean(np.minimum(ratios, FAR_SCORE**2)), 1.0, None)))
+                expected, covariance = others._conditioned(centre, deviation, known)
+                variance = np.diag(covariance)[~seen] + self.noise**2
+                ratios.append(float(np.mean((expected - curve)[~seen] ** 2 / variance)))
+        return float(np.sqrt(max(np.mean(np.minimum(ratios, FAR_RATIO)), 1.0)))
 
 
-def _unseen(whole: np.ndarray, num: int) -> np.ndarray:
-    """What the leading components of the other curves leave of each curve, ``[n, t]``."""
-    rest = np.empty_like(whole)
-    for row in range(len(whole)):
-        others = np.delete(whole, row, axis=0)
-        mean = others.mean(axis=0)
-        _, _, directions = np.linalg.svd(others - mean, full_matrices=False)
-        away, kept = whole[row] - mean, directions[:num]
-        rest[row] = away - (away @ kept.T) @ kept
-    return rest
+def _components(whole: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean ``[t]`` and leading components ``[num, t]`` of curves ``[n, t]``."""
+    mean = whole.mean(axis=0)
+    return mean, np.linalg.svd(whole - mean, full_matrices=False)[2][:num]
+
+
+def _rest(curve: np.ndarray, mean: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """What components leave of a curve, ``[t]``."""
+    away = curve - mean
+    return np.asarray(away - (away @ components.T) @ components)
 
 
 def _maps(

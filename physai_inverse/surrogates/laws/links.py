@@ -22,8 +22,14 @@ LEAST_ROWS = 4
 LEAST_ERROR = 0.02
 """Standard deviation, over that of the values, that a link is expected to leave beforehand."""
 PRIOR_ROWS = 2.0
-NUM_RATES = 60
-NUM_CENTRES = 25
+NUM_RATES = 41
+NUM_CENTRES = 21
+ZOOMS = 3
+REACH = 3.5
+"""Half the width of the next grid, in standard deviations of the posterior on this one."""
+RATES = (0.05, 8.0)
+CENTRES = (-4.0, 3.0)
+"""Ranges of rate and centre, per standard deviation of x; bad values of x are the high ones."""
 TESTED_SHARE = 0.25
 MOST_MEMBERS = 400
 
@@ -167,8 +173,39 @@ def _held(x: np.ndarray) -> np.ndarray | None:
 
 
 def _weighed(name: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Numbers ``[g, 4]`` over the grid of one form, their log weights ``[g]``, and what the best leaves."""
-    rate, centre = _grid(name)
+    """Numbers ``[g, 4]`` over the grids of one form, their log weights ``[g]``, and what the best leaves."""
+    signs = (1.0, -1.0) if name == "exponential" else (1.0,)
+    found = [_zoomed(name, x, y, sign) for sign in signs]
+    numbers, weights, variance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return numbers, weights, float(np.sqrt(variance[int(np.argmax(weights))]))
+
+
+def _zoomed(name: str, x: np.ndarray, y: np.ndarray, sign: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A grid over the logarithm of the rate and the centre, narrowed to its posterior."""
+    box = [(np.log(low), np.log(high)) for low, high in (RATES,)] + [CENTRES]
+    points = {"line": (1, 1), "exponential": (NUM_RATES, 1), "logistic": (NUM_CENTRES, NUM_CENTRES)}[name]
+    for _ in range(ZOOMS):
+        axes = [np.linspace(*ends, num) if num > 1 else np.zeros(1) for ends, num in zip(box, points, strict=True)]
+        steps = [axis[1] - axis[0] if len(axis) > 1 else 1.0 for axis in axes]
+        places = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+        rate, centre = sign * np.exp(places[:, 0]), places[:, 1]
+        numbers, weights, variance = _solved(name, x, y, rate, centre)
+        weights = weights + float(np.sum(np.log(steps)))
+        share = np.exp(weights - np.max(weights))
+        share /= share.sum()
+        mean = share @ places
+        wide = np.maximum(REACH * np.sqrt(share @ (places - mean) ** 2), steps)
+        box = [
+            (max(low, middle - half), min(high, middle + half))
+            for (low, high), middle, half in zip(box, mean, wide, strict=True)
+        ]
+    return numbers, weights, variance
+
+
+def _solved(
+    name: str, x: np.ndarray, y: np.ndarray, rate: np.ndarray, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Floor and slope in closed form for rates and centres ``[g]``: numbers, log weights, variances."""
     columns = SHAPES[name](x, rate, centre)
     least = LEAST_ERROR * max(float(np.std(y)), 1e-12)
     mean_column, mean_y = columns.mean(axis=1), float(np.mean(y))
@@ -177,23 +214,18 @@ def _weighed(name: str, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.nd
     slope = (away @ (y - mean_y)) / np.maximum(across, 1e-12)
     left = np.sum((y - mean_y - slope[:, None] * away) ** 2, axis=1)
     variance = (PRIOR_ROWS * least**2 + left) / (PRIOR_ROWS + max(len(x) - NUM_NUMBERS[name], 1))
-    weights = -0.5 * (PRIOR_ROWS + max(len(x) - 2, 1)) * np.log(variance) - np.log(len(rate))
+    weights = -0.5 * (PRIOR_ROWS + max(len(x) - 2, 1)) * np.log(variance)
     weights -= 0.5 * NUM_NUMBERS[name] * np.log(len(x))
-    weights += STRAIGHT if name == "line" else -0.5 * (np.log(np.abs(rate)) / RATE_SPREAD) ** 2
-    weights += np.where(rate < 0, STEEPER, 0.0)
-    numbers = np.stack([mean_y - slope * mean_column, slope, rate, centre], axis=1)
-    return numbers, weights, float(np.sqrt(variance[int(np.argmax(weights))]))
-
-
-def _grid(name: str) -> tuple[np.ndarray, np.ndarray]:
     if name == "line":
-        return np.ones(1), np.zeros(1)
-    rates = np.geomspace(0.05, 5.0, NUM_RATES)
-    if name == "exponential":
-        return np.concatenate([rates, -rates]), np.zeros(2 * NUM_RATES)
-    few = np.geomspace(0.3, 6.0, NUM_CENTRES)
-    rate, centre = np.meshgrid(few, np.linspace(-4.0, 3.0, NUM_CENTRES), indexing="ij")
-    return rate.ravel(), centre.ravel()
+        weights += STRAIGHT
+    else:
+        offset = np.log(np.abs(rate)) / RATE_SPREAD
+        weights -= 0.5 * offset**2 + np.log(RATE_SPREAD * np.sqrt(2.0 * np.pi))
+        weights += np.where(rate < 0, STEEPER, 0.0)
+    if name == "logistic":
+        weights -= np.log(CENTRES[1] - CENTRES[0])
+    numbers = np.stack([mean_y - slope * mean_column, slope, rate, centre], axis=1)
+    return numbers, weights, variance
 
 
 def _merit(name: str, fewer: tuple[np.ndarray, np.ndarray, float], x: np.ndarray, y: np.ndarray) -> float:
