@@ -1,3 +1,6 @@
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -15,7 +18,7 @@ def constant(step: float) -> float:
 
 
 def cosine(step: float) -> float:
-    return constant(step) * (0.55 + 0.45 * np.cos(np.pi * max(step - WARM_UP, 0) / (TOTAL - WARM_UP)))
+    return constant(step) * (0.55 + 0.45 * math.cos(math.pi * max(step - WARM_UP, 0) / (TOTAL - WARM_UP)))
 
 
 def drop(step: float) -> float:
@@ -26,9 +29,9 @@ def late(step: float) -> float:
     return constant(step) * min(1.0, max(0.1, (TOTAL - step) / 1000))
 
 
-def schedule(rate: object, *, every: int = 20) -> Curve:
+def schedule(rate: Callable[[float], float], *, every: int = 20) -> Curve:
     steps = tuple(float(step) for step in range(0, TOTAL + 1, every))
-    return Curve(steps, tuple(float(rate(step)) for step in steps))  # type: ignore[operator]
+    return Curve(steps, tuple(rate(step) for step in steps))
 
 
 def made(rates: Curve, *, noise: float = 0.0, seed: int = 0) -> Curve:
