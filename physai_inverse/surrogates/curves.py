@@ -209,7 +209,7 @@ class CurveMap:
         scores = np.stack([one.predicted for one in held], axis=1)
         spreads = np.stack([(one.high - one.low) / (2.0 * normal_quantile(0.95)) for one in held], axis=1)
         spreads = np.maximum(spreads, self._least)
-        ratios = []
+        ratios: list[float] = []
         for curve, (mean, components), score, spread in zip(whole, unseen, scores, spreads, strict=True):
             others = replace(self, mean=mean, components=components)
             turned = components @ self.components.T  # from the scores of all curves to those of the others
@@ -221,7 +221,7 @@ class CurveMap:
                 expected, covariance = others._conditioned(centre, deviation, known)
                 variance = np.diag(covariance)[~seen] + self.noise**2
                 ratios.append(float(np.mean((expected - curve)[~seen] ** 2 / variance)))
-        return float(np.sqrt(max(np.mean(np.minimum(ratios, FAR_RATIO)), 1.0)))
+        return float(np.sqrt(max(float(np.mean(np.minimum(ratios, FAR_RATIO))), 1.0)))
 
 
 def _components(whole: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -261,7 +261,8 @@ def _noise(curves: Sequence[Curve], ratios: bool) -> float:
     for curve in curves:
         values = np.log(curve.values) if ratios else np.array(curve.values)
         bends.append(values[1:-1] - 0.5 * (values[2:] + values[:-2]))
-    return float(1.4826 * np.median(np.abs(np.concatenate(bends))) / np.sqrt(1.5))
+    sizes: np.ndarray = np.abs(np.concatenate(bends))
+    return float(1.4826 * np.median(sizes) / np.sqrt(1.5))
 
 
 def _interpolation(grid: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -23,7 +23,6 @@ from physai_inverse.surrogates.laws.search import (
     Weighed,
     constant,
     design,
-    robust,
     search,
     weigh,
 )
@@ -33,6 +32,8 @@ LEAST_ERROR = 0.01
 """What a law is expected to leave beforehand, as a share of the values' spread."""
 OPEN_SHARE = 0.7
 """Share of an exponent's prior spread that its posterior keeps, from which the rows have not told it."""
+HUBER, HUBER_PASSES = 1.0, 8
+"""Standard deviations from which a row counts less, and how often weights are renewed (Huber 1964)."""
 MOST_STEPS = 60
 TESTED_SHARE = 0.2
 LEAST_GAIN = 2.0
@@ -103,9 +104,16 @@ def fit_law(inputs: Mapping[str, Sequence[float] | np.ndarray], values: Sequence
         spread = float(np.std(values / size) if target.positive else np.std(values))
         return FittedLaw(Law(float(np.mean(values)), ()), (), (), spread, (), (), float("nan"))
     best = weighed[0]
-    if len(values) >= 3 * LEAST_ROWS:
-        target = robust(target, best)
-    exponents, coefficients, errors, left = polished(target, best)
+    place = int(np.argmax(best.log_weights))
+    exponents, coefficients = best.exponents[place], best.profile.coefficients[place]
+    plain = target
+    for _ in range(HUBER_PASSES if len(values) >= 3 * LEAST_ROWS else 1):
+        exponents, coefficients, errors, left = polished(target, best.form, exponents, coefficients)
+        miss = plain.right - plain.white(design(plain.logs, best.form, exponents[None])[0] @ coefficients)
+        scale = max(1.4826 * float(np.median(np.abs(miss))), 1e-300)
+        weights = np.sqrt(np.minimum(1.0, HUBER * scale / np.maximum(np.abs(miss), 1e-300)))
+        target = replace(plain, whitener=weights * plain.whitener)
+    left = float(np.sqrt(np.mean(miss**2)))
     terms = _terms(best.form, exponents, coefficients * size, names, target.centre)
     quantiles, spreads = _exponents(best)
     kept = [place for place, term in enumerate(terms) if term.coefficient != 0.0]
@@ -157,17 +165,16 @@ def _target(logs: np.ndarray, values: np.ndarray) -> tuple[Target, float]:
     return Target(logs - centre, values / size, weights, least, positive, centre), size
 
 
-def polished(target: Target, best: Weighed) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], float]:
-    """Climb from the grid's best cell to the least squares.
+def polished(
+    target: Target, form: Form, exponents: np.ndarray, coefficients: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, tuple[float, ...], float]:
+    """Climb from exponents ``[k]`` and coefficients ``[1 + k]`` to the least squares.
 
     Returns:
         Exponents ``[k]``, coefficients ``[1 + k]`` (floor first), standard errors of the coefficients, and the
         root mean square of what is left.
     """
-    form = best.form
-    place = int(np.argmax(best.log_weights))
-    free_logs = np.log(best.exponents[place][: form.num_exponents])
-    coefficients = best.profile.coefficients[place]
+    free_logs = np.log(exponents[: form.num_exponents])
     along = target.logs @ form.directions.T
     used = coefficients > SMALLEST if target.positive else np.ones(len(coefficients), dtype=bool)
     damping, num = 1e-3, form.num_exponents
@@ -260,7 +267,9 @@ def _beyond(logs: np.ndarray, values: np.ndarray, form: Form) -> float:
     order = np.argsort((logs / np.where(spread > 0, spread, 1.0)).sum(axis=1), kind="stable")
     few, held = order[:-num], order[-num:]
     target, size = _target(logs[few], values[few])
-    exponents, coefficients, _, _ = polished(target, weigh(target, replace(form, log_prior=0.0)))
+    best = weigh(target, form)
+    place = int(np.argmax(best.log_weights))
+    exponents, coefficients, _, _ = polished(target, form, best.exponents[place], best.profile.coefficients[place])
     columns = design(logs[held] - target.centre, form, exponents[None])[0]
     predicted = size * (columns @ coefficients)
     return float(np.median(np.abs(predicted - values[held]) / (values[held] if target.positive else size)))
