@@ -345,3 +345,14 @@ def test_censored_rows_and_other_metrics_stay_as_they_were() -> None:
     forward = LawProcess().fit(data, seed=0)
     assert set(forward.models) == {"y"}
     assert forward.model("y").held_out().rows == int((censored == 0).sum())
+
+
+@pytest.mark.parametrize("num", [4, 9, 30])
+def test_values_over_many_decades_give_a_finite_model(num: int) -> None:
+    random = np.random.default_rng(num)
+    space = Space({f"x{place}": Float(1e-6, 1.0, log=True) for place in range(6)})
+    units = random.random((num, 6))
+    model = LawProcess().fit(dataset(space, units, np.exp(40.0 * random.standard_normal(num))), seed=0).model("y")
+    prediction = model.predict(random.random((10, 6)))
+    assert np.isfinite(prediction.mean).all()
+    assert np.isfinite(prediction.standard_deviation).all()

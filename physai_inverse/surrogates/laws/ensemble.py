@@ -1,9 +1,10 @@
-"""Laws that the data leave possible, as a finite sample: their mean extrapolates, their spread says how far.
+"""Laws that the data leave possible: their mean extrapolates, their spread says how far.
 
-Cells of the grids of `search` are drawn in proportion to their weight (systematic resampling, no chance in it);
-around the best coefficients of each a step is drawn, to be taken to either side.
+The mean is over every cell of the grids of `search` that has weight. For the spread, cells are drawn in proportion
+to their weight (systematic resampling, no chance in it), and around the best coefficients of each a step is drawn,
+to be taken to either side.
 
-Symbols: S members, u ``[n, p]`` centred logarithms.
+Symbols: C cells, S members, u ``[n, p]`` centred logarithms.
 """
 
 from dataclasses import dataclass
@@ -13,12 +14,36 @@ import numpy as np
 from physai_inverse.seeds import generator
 from physai_inverse.surrogates.laws.search import Form, Weighed, design
 
-NUM_MEMBERS = 48
+NUM_MEMBERS = 32
+"""Cells drawn for the spread; each gives two laws."""
+LEAST_SHARE = 1e-2
+"""Weight of a cell, over the heaviest, from which it enters the mean."""
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells of one form's grid.
+
+    Args:
+        form: the form.
+        exponents: ``[c, k]``.
+        coefficients: ``[c, 1 + k]`` the best ones, in units of the ensemble's size.
+        weights: ``[c]``; those of all forms add up to one.
+    """
+
+    form: Form
+    exponents: np.ndarray
+    coefficients: np.ndarray
+    weights: np.ndarray
+
+    def values(self, logs: np.ndarray) -> np.ndarray:
+        """Give values ``[c, n]``."""
+        return np.asarray((design(logs, self.form, self.exponents) @ self.coefficients[:, :, None])[..., 0])
 
 
 @dataclass(frozen=True)
 class Members:
-    """Laws of one form.
+    """Drawn laws of one form.
 
     Args:
         form: the form.
@@ -33,31 +58,43 @@ class Members:
     steps: np.ndarray
 
     def values(self, logs: np.ndarray) -> np.ndarray:
-        """Give values ``[3, s, n]``: with the best coefficients, and a step to either side."""
+        """Give values ``[2, s, n]``, a step to either side of the best coefficients."""
         columns = design(logs, self.form, self.exponents)
-        best, step = (np.asarray((columns @ part[:, :, None])[..., 0]) for part in (self.coefficients, self.steps))
-        return np.stack([best, best + step, best - step])
+        sides = np.stack([self.coefficients + self.steps, self.coefficients - self.steps])
+        return np.asarray((columns @ sides[..., None])[..., 0])
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A sample of laws.
+    """Laws with their weights.
 
     Args:
-        groups: members by form.
+        cells: what the mean is over, by form.
+        groups: what the spread is over, by form.
         size: what a value of one stands for, in the metric's units.
         variance: what the laws leave of the values, in units of the errors that they were weighed with.
         shares: posterior probability of each form.
     """
 
+    cells: tuple[Cells, ...]
     groups: tuple[Members, ...]
     size: float
     variance: float
     shares: tuple[float, ...]
 
-    def __call__(self, logs: np.ndarray) -> np.ndarray:
-        """Give values ``[3, S, n]`` in the metric's units: of the best coefficients, and a step to either side."""
-        return self.size * np.concatenate([group.values(logs) for group in self.groups], axis=1)
+    @property
+    def weights(self) -> np.ndarray:
+        """The weights ``[C]`` of the cells."""
+        return np.concatenate([cells.weights for cells in self.cells])
+
+    def means(self, logs: np.ndarray) -> np.ndarray:
+        """Give the values ``[C, n]`` of the cells, in the metric's units."""
+        return self.size * np.concatenate([cells.values(logs) for cells in self.cells])
+
+    def members(self, logs: np.ndarray) -> np.ndarray:
+        """Give the values ``[S, n]`` of the drawn laws, in the metric's units."""
+        found = np.concatenate([group.values(logs) for group in self.groups], axis=1)
+        return self.size * found.reshape(-1, len(logs))
 
     @classmethod
     def drawn(cls, weighed: list[Weighed], size: float, *, positive: bool, seed: int) -> "Ensemble":
@@ -76,9 +113,18 @@ class Ensemble:
         cells = np.minimum(np.searchsorted(edges, (np.arange(NUM_MEMBERS) + 0.5) / NUM_MEMBERS), len(edges) - 1)
         random = generator(seed, "laws")
         groups, first, variance = [], 0, 0.0
+        least = LEAST_SHARE * max(float(mass.max()) for mass in masses)
+        kept = sum(float(mass[mass >= least].sum()) for mass in masses)
+        parts = []
         for form, mass in zip(weighed, masses, strict=True):
             chosen = cells[(cells >= first) & (cells < first + len(mass))] - first
             first += len(mass)
+            heavy = mass >= least
+            if heavy.any():
+                profile = form.profile
+                parts.append(
+                    Cells(form.form, form.exponents[heavy], profile.coefficients[heavy], mass[heavy] / kept)
+                )
             variance += float(mass @ form.profile.variance) / total
             if not len(chosen):
                 continue
@@ -89,7 +135,7 @@ class Ensemble:
                 away = _within(centre, away)
             groups.append(Members(form.form, form.exponents[chosen], centre, away))
         shares = tuple(float(mass.sum()) / total for mass in masses)
-        return cls(tuple(groups), size, variance, shares)
+        return cls(tuple(parts), tuple(groups), size, variance, shares)
 
 
 def _within(centre: np.ndarray, away: np.ndarray) -> np.ndarray:

@@ -94,16 +94,23 @@ def fit_law_model(features: Features, units: np.ndarray, column: Column, *, seed
         )
     if not np.ptp(table.column.values[seen]) > 0:
         return LawModel(plain, declined="the values do not vary")
-    with one_thread():
-        found = _found(plain, sizes, table, seen, seed=seed)
-        if found is None or found.forms[0].evidence < constant(found.target) + LEAST_GAIN:
-            return LawModel(plain, declined="no law explains the values better than a constant")
-        trial = _tried(found, plain, sizes, table, seen, seed=seed) if len(seen) >= LEAST_TESTED else None
-        if trial is not None:
-            found = _weighed_by(found, trial.merits)
-        ensemble = _ensemble(found, seed=seed)
-        model = LawModel(plain, _trended(plain, sizes, table, found, ensemble), leading(found, sizes))
-        return model if trial is None else _judged(model, trial, sizes, seed=seed)
+    try:
+        with one_thread():
+            return _with_law(plain, sizes, table, seen, seed=seed)
+    except np.linalg.LinAlgError:
+        return LawModel(plain, declined="the numbers defeat every law")
+
+
+def _with_law(plain: MetricProcess, sizes: Sizes, table: Table, seen: np.ndarray, *, seed: int) -> LawModel:
+    found = _found(plain, sizes, table, seen, seed=seed)
+    if found is None or found.forms[0].evidence < constant(found.target) + LEAST_GAIN:
+        return LawModel(plain, declined="no law explains the values better than a constant")
+    trial = _tried(found, plain, sizes, table, seen, seed=seed) if len(seen) >= LEAST_TESTED else None
+    if trial is not None:
+        found = _weighed_by(found, trial.merits)
+    ensemble = _ensemble(found, seed=seed)
+    model = LawModel(plain, _trended(plain, sizes, table, found, ensemble), leading(found, sizes))
+    return model if trial is None else _judged(model, trial, sizes, seed=seed)
 
 
 def _ensemble(found: Found, *, seed: int) -> Ensemble:

@@ -29,6 +29,8 @@ import numpy as np
 LEAST_WEIGHT = 2.0
 """v0: for how many rows the prior of the variance counts."""
 BOUND_PASSES = 3
+RIDGE = 1e-13
+"""What is added to a diagonal of ones."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def profile(
     for _ in range(3):
         posterior = gram / variance[:, None, None] + precision * eye
         pull = right / variance[:, None] + precision * mean
-        coefficients = np.linalg.solve(posterior, pull[..., None])[..., 0]
+        coefficients = _solved(posterior, pull)
         if bounded:
             coefficients = _bounded(posterior, pull, coefficients)
         fitted = np.einsum("gi,gij,gj->g", coefficients, gram, coefficients)
@@ -96,7 +98,18 @@ def profile(
     )
     variance = variance * (LEAST_WEIGHT + num_rows) / free
     posterior = gram / variance[:, None, None] + precision * eye
-    return Profile(coefficients, np.linalg.inv(posterior), variance, score)
+    covariance = _solved(posterior[:, None], np.broadcast_to(eye, (len(gram), num, num)))
+    return Profile(coefficients, covariance, variance, score)
+
+
+def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve ``[..., k, k]`` positive systems for ``[..., k]``, of which some may be singular to rounding.
+
+    Values over many decades, weighed as ratios, make the diagonal span twice as many.
+    """
+    size = np.sqrt(np.einsum("...ii->...i", matrix))
+    scaled = matrix / (size[..., :, None] * size[..., None, :]) + RIDGE * np.eye(matrix.shape[-1])
+    return np.asarray(np.linalg.solve(scaled, (right / size)[..., None])[..., 0] / size)
 
 
 def _bounded(posterior: np.ndarray, pull: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
@@ -112,7 +125,7 @@ def _bounded(posterior: np.ndarray, pull: np.ndarray, coefficients: np.ndarray) 
         free = ~held
         reduced = np.where(free[:, :, None] & free[:, None, :], posterior[wrong], eye)
         coefficients = coefficients.copy()
-        coefficients[wrong] = np.linalg.solve(reduced, np.where(free, pull[wrong], 0.0)[..., None])[..., 0]
+        coefficients[wrong] = _solved(reduced, np.where(free, pull[wrong], 0.0))
     return np.asarray(np.maximum(coefficients, 0.0))
 
 

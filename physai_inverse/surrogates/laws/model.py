@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from physai_inverse.forward import AbstractMetricModel, AbstractWarp, Prediction, Scores
+from physai_inverse.surrogates.fortran import lapack
 from physai_inverse.surrogates.kernel import factor, solved
 from physai_inverse.surrogates.laws.ensemble import Ensemble
 from physai_inverse.surrogates.laws.law import Law
@@ -67,17 +68,22 @@ class Trended:
     @cached_property
     def taken(self) -> np.ndarray:
         """C^-1 D', ``[n, S]``."""
-        lower = self.posterior.lower
-        return np.asarray(np.linalg.solve(lower.T, solved(lower, self.deviations.T.copy())))
+        found, _ = lapack.dpotrs(self.posterior.lower, self.deviations.T, lower=1)
+        return np.asarray(found)
 
 
 def latent_laws(ensemble: Ensemble, warp: Warp, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give latent mean ``[n]`` and deviations ``[S, n]`` of the laws at centred logarithms ``[n, p]``."""
-    values = ensemble(logs)
-    latent = warp.forward(values.reshape(-1, len(logs))).reshape(values.shape)
-    latent = np.clip(np.nan_to_num(latent, nan=-FARTHEST, posinf=FARTHEST, neginf=-FARTHEST), -FARTHEST, FARTHEST)
-    centre = latent[0].mean(axis=0)
-    return centre, latent[1:].reshape(-1, len(logs)) - centre
+    with np.errstate(over="ignore"):  # beyond the largest float lies the end of the latent scale
+        means, members = ensemble.means(logs), ensemble.members(logs)
+    centre = ensemble.weights @ _latent(warp, means)
+    return centre, _latent(warp, members) - centre
+
+
+def _latent(warp: Warp, values: np.ndarray) -> np.ndarray:
+    latent = warp.forward(values.ravel()).reshape(values.shape)
+    latent = np.nan_to_num(latent, nan=-FARTHEST, posinf=FARTHEST, neginf=-FARTHEST)
+    return np.asarray(np.clip(latent, -FARTHEST, FARTHEST))
 
 
 @dataclass(frozen=True)

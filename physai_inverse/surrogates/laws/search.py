@@ -34,7 +34,7 @@ VAGUE_PRECISION = 0.1
 LEADING = 3
 """Inputs whose products, ratios and pairs are looked at: the ones that explain most alone."""
 SHORT_LIST = 5
-POINTS = {1: 25, 2: 11, 3: 7}
+POINTS = {1: 21, 2: 9, 3: 5}
 """Points of the zooming grid in each exponent, by number of exponents."""
 ZOOMS = 6
 GLANCES = 2
