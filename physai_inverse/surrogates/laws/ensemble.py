@@ -73,14 +73,12 @@ class Ensemble:
         groups: what the spread is over, by form.
         size: what a value of one stands for, in the metric's units.
         variance: what the laws leave of the values, in units of the errors that they were weighed with.
-        shares: posterior probability of each form.
     """
 
     cells: tuple[Cells, ...]
     groups: tuple[Members, ...]
     size: float
     variance: float
-    shares: tuple[float, ...]
 
     @property
     def weights(self) -> np.ndarray:
@@ -134,8 +132,7 @@ class Ensemble:
             if positive:
                 away = _within(centre, away)
             groups.append(Members(form.form, form.exponents[chosen], centre, away))
-        shares = tuple(float(mass.sum()) / total for mass in masses)
-        return cls(tuple(parts), tuple(groups), size, variance, shares)
+        return cls(tuple(parts), tuple(groups), size, variance)
 
 
 def _within(centre: np.ndarray, away: np.ndarray) -> np.ndarray:
