@@ -41,6 +41,8 @@ MOST_POINTS = 48
 TRIED = (0.15, 0.3, 0.6)
 """Shares of the way from which the rest of every whole curve is predicted, to stretch the spread to the misses."""
 LEAST_NOISE = 1e-4
+DOUBTS = (0.0, 1.0, 4.0, 16.0)
+"""What may be tried; a first part has bends of its own that the rest need not share."""
 FAR_RATIO = 16.0
 """Of squared miss to variance, beyond which one curve says no more."""
 
@@ -59,6 +61,7 @@ class CurveMap:
         left: ``[t]`` standard deviation of r.
         noise: standard deviation of one point.
         stretch: by how much standard deviations are stretched to what was missed.
+        doubt: variance of a known point on top of the noise, as a multiple of that of r.
     """
 
     space: Space
@@ -70,6 +73,7 @@ class CurveMap:
     left: np.ndarray
     noise: float
     stretch: float = 1.0
+    doubt: float = 0.0
 
     @classmethod
     def fit(
@@ -121,7 +125,10 @@ class CurveMap:
         left = np.maximum(left, 0.5 * float(np.sqrt(np.mean(left**2))))
         models = _maps(space, configs, scores, recipe or LawProcess(), seed)
         fitted = cls(space, shares, ratios, mean, components, models, left, noise)
-        return replace(fitted, stretch=fitted._missed(whole, unseen))
+        tried = [replace(fitted, doubt=doubt) for doubt in DOUBTS]
+        found = [one._missed(whole, unseen) for one in tried]
+        best = max(range(len(DOUBTS)), key=lambda place: found[place][1])
+        return replace(tried[best], stretch=found[best][0])
 
     def predict(
         self, config: Config, first_part: Curve | None, steps: Sequence[float] | np.ndarray, *, last_step: float
@@ -178,11 +185,10 @@ class CurveMap:
         parts = [part for part in np.array_split(np.arange(len(shares)), MOST_POINTS) if len(part)]
         if not parts:
             return np.empty(0), np.empty(0), np.empty(0)
-        return (
-            np.array([shares[part].mean() for part in parts]),
-            np.array([values[part].mean() for part in parts]),
-            np.array([self.noise**2 / len(part) for part in parts]),
-        )
+        places = np.array([shares[part].mean() for part in parts])
+        noise = self.noise**2 / np.array([len(part) for part in parts])
+        doubt = self.doubt * np.interp(places, self.shares, self.left) ** 2
+        return places, np.array([values[part].mean() for part in parts]), noise + doubt
 
     def _conditioned(
         self, centre: np.ndarray, spread: np.ndarray, known: tuple[np.ndarray, np.ndarray, np.ndarray] | None
@@ -201,15 +207,20 @@ class CurveMap:
         gain = np.linalg.solve(inner, across.T).T
         return mean + gain @ (values - matrix @ mean), covariance - gain @ across.T
 
-    def _missed(self, whole: np.ndarray, unseen: "list[tuple[np.ndarray, np.ndarray]]") -> float:
-        """Predict the rest of each curve from first parts by what never saw it; give the ratio of misses."""
+    def _missed(self, whole: np.ndarray, unseen: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
+        """Predict the rest of each curve from first parts by what never saw it.
+
+        Returns:
+            The ratio of misses to what was expected of them, at least one, and the mean log density.
+        """
         held = [model.held_out() for model in self.scores]
         if any(one.rows != len(whole) for one in held):
-            return 1.0
+            return 1.0, 0.0
         scores = np.stack([one.predicted for one in held], axis=1)
         spreads = np.stack([(one.high - one.low) / (2.0 * normal_quantile(0.95)) for one in held], axis=1)
         spreads = np.maximum(spreads, self._least)
         ratios: list[float] = []
+        densities: list[float] = []
         for curve, (mean, components), score, spread in zip(whole, unseen, scores, spreads, strict=True):
             others = replace(self, mean=mean, components=components)
             turned = components @ self.components.T  # from the scores of all curves to those of the others
@@ -217,11 +228,13 @@ class CurveMap:
             deviation = np.sqrt(turned**2 @ spread**2)
             for tried in TRIED:
                 seen = self.shares <= max(tried, self.shares[0])
-                known = (self.shares[seen], curve[seen], np.full(int(seen.sum()), self.noise**2))
+                known = (self.shares[seen], curve[seen], self.noise**2 + self.doubt * self.left[seen] ** 2)
                 expected, covariance = others._conditioned(centre, deviation, known)
                 variance = np.diag(covariance)[~seen] + self.noise**2
-                ratios.append(float(np.mean((expected - curve)[~seen] ** 2 / variance)))
-        return float(np.sqrt(max(float(np.mean(np.minimum(ratios, FAR_RATIO))), 1.0)))
+                squares = (expected - curve)[~seen] ** 2 / variance
+                ratios.append(min(float(np.mean(squares)), FAR_RATIO))
+                densities.append(-0.5 * float(np.mean(np.minimum(squares, FAR_RATIO) + np.log(variance))))
+        return float(np.sqrt(max(float(np.mean(ratios)), 1.0))), float(np.mean(densities))
 
 
 def _components(whole: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray]:
