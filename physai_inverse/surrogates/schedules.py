@@ -15,7 +15,7 @@ Source: the loss as a convolution of the noise with a forgetting kernel over the
 functional scaling laws, Li et al. 2025, arXiv 2509.19189; the multi-power law, Luo et al. 2025, arXiv 2503.12811,
 sums over the reductions of the rate instead. With g and q free and one exponent for both terms it has as many
 numbers (7) as that law. On the nine schedules of that paper's data it predicts better
-(benchmarks/extrapolation.py).
+(benchmarks/extrapolation.py); it was chosen among nine forms with those in sight.
 """
 
 from collections.abc import Callable, Sequence
