@@ -18,9 +18,9 @@ law. A miss is |predicted / measured - 1|, in percent.
 Data: Gadre et al. 2024 (arXiv 2403.08540), Bhagia et al. 2024 (arXiv 2412.04403), Luo et al. 2025
 (arXiv 2503.12811), Muennighoff et al. 2023 (arXiv 2305.16264); see the READMEs beside the tables.
 
-What these figures are not: untouched. The form of the schedule law was chosen among nine, and the priors of the laws
-(spread of exponents, how natural a term is) among a few settings, with these tables in sight. `as fitted` says how
-closely a process passes through its own rows, and nothing of others; `each left out` and `from below` do.
+What these figures are not: untouched. The form of the schedule law was chosen among nine, and the priors of the
+laws (spread of exponents, how natural a term is) among a few settings, with these tables in sight. `as fitted`
+says how closely a process passes through its own rows, and nothing of others; `each left out` and `from below` do.
 
     python -m benchmarks.extrapolation
 """

@@ -28,8 +28,8 @@ EXPONENT_RANGE = (0.02, 3.0)
 COARSE = (0.05, 0.09, 0.15, 0.24, 0.38, 0.6, 1.0, 1.6, 2.5)
 LEAST_AMOUNT = 1e4
 HALF_NATURAL, GROWING, UNNATURAL, FREE_DIRECTION = -2.0, -5.0, -8.0, -4.0
-"""Nats that a term costs beforehand which is no amount (see `believed`); they decide while rows are few. Set by hand,
-with the tables of benchmarks/extrapolation.py in sight."""
+"""Nats that a term costs beforehand which is no amount (see `believed`); they decide while rows are few. Set by
+hand, with the tables of benchmarks/extrapolation.py in sight."""
 VAGUE_PRECISION = 0.1
 """Of the coefficients of a metric that may have either sign."""
 LEADING = 3
