@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer bench-adapters bench-forward bench-mixtures clean
+  bench-transfer bench-adapters bench-forward bench-mixtures bench-extrapolation clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ bench-fidelities: $(VENV)/.bench ## several fidelities: regret against epochs, o
 
 bench-transfer: $(VENV)/.bench ## what earlier studies and beliefs save or cost (needs ../shared/data)
 	$(BIN)/python -m benchmarks.transfer
+
+bench-extrapolation: $(VENV)/.bench ## laws, schedules and curves beyond the rows, with their peers (needs ../shared/data)
+	$(BIN)/python -m benchmarks.extrapolation
 
 bench-store: $(VENV)/.bench ## the store against Optuna's, and by size
 	$(BIN)/python benchmarks/throughput.py --against optuna

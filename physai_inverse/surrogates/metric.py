@@ -16,6 +16,7 @@ from physai_inverse.forward import (
     Column,
     Prediction,
     Scores,
+    normal_quantile,
 )
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
@@ -123,18 +124,7 @@ class MetricProcess(AbstractMetricModel):
         """
         mean, deviation = self.latent(units)
         spread = np.hypot(deviation, self.noise) if noise else deviation
-        nodes, weights = hermegauss(NODES)
-        latent = np.clip(mean[:, None] + spread[:, None] * nodes, *self.reach)
-        draws = self.latent_warp.inverse(latent)
-        largest = np.maximum(np.max(np.abs(draws), axis=1), np.finfo(float).tiny)
-        parts = draws / largest[:, None]  # squares of large floats would leave their range
-        weights = weights / weights.sum()
-        average = parts @ weights
-        variance = (parts - average[:, None]) ** 2 @ weights
-        quantiles = self.quantiles(units, LEVELS, noise=noise)
-        return Prediction(
-            average * largest, np.sqrt(variance) * largest, dict(zip(LEVELS, quantiles.T, strict=True))
-        )
+        return in_units(self.latent_warp, mean, spread, *self.reach)
 
     def distances(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Give distances ``[n, m]`` between points ``[n, d]`` and ``[m, d]`` in units of the lengthscales."""
@@ -157,6 +147,30 @@ class MetricProcess(AbstractMetricModel):
         measured = self.column.values[rows]
         mean = self.latent_warp.forward(measured) + error[rows]
         return score(self.latent_warp, measured, mean, np.sqrt((variance - self.doubt)[rows]), self.places[rows])
+
+
+def in_units(
+    warp: Warp, mean: np.ndarray, spread: np.ndarray, low: np.ndarray | float, high: np.ndarray | float
+) -> Prediction:
+    """Bring latent normals to the metric's units.
+
+    Args:
+        warp: the way to the latent scale.
+        mean: ``[n]``.
+        spread: ``[n]`` standard deviations.
+        low: latent value, or ``[n]``, to which what lies below is moved before the moments are taken.
+        high: the same from above.
+    """
+    nodes, weights = hermegauss(NODES)
+    latent = np.clip((mean[:, None] + spread[:, None] * nodes).T, low, high).T
+    draws = warp.inverse(latent)
+    largest = np.maximum(np.max(np.abs(draws), axis=1), np.finfo(float).tiny)
+    parts = draws / largest[:, None]  # squares of large floats would leave their range
+    weights = weights / weights.sum()
+    average = parts @ weights
+    variance = (parts - average[:, None]) ** 2 @ weights
+    quantiles = {level: warp.inverse(mean + spread * normal_quantile(level)) for level in LEVELS}
+    return Prediction(average * largest, np.sqrt(variance) * largest, quantiles)
 
 
 def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: int) -> MetricProcess:
