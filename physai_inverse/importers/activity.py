@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from physai_inverse.observations import Scalar
 
 MAX_PARENT_LEVELS = 32
 """Different values of a parent that can decide."""
+ROWS_PER_LEVEL = 2
+"""Rows on average to each value of a parent that can decide; values that never repeat would explain anything."""
 
 
 @dataclass(frozen=True)
@@ -16,15 +19,15 @@ class Activity:
     Args:
         parent: the parameter that decides.
         allowed: its values under which the other is there.
-        expression: the same as a comparison, where the parent is a number and it is one; else empty.
+        threshold: the same as a comparison such as `>= 3`, where the parent is a number; else empty.
     """
 
     parent: str
     allowed: tuple[Scalar, ...]
-    expression: str = ""
+    threshold: str = ""
 
     def __str__(self) -> str:
-        return self.expression or f"{self.parent} = {' or '.join(map(_word, self.allowed))}"
+        return f"{self.parent} {self.threshold or '= ' + ' or '.join(map(_word, self.allowed))}"
 
 
 def activity_of(
@@ -50,21 +53,29 @@ def activity_of(
             continue
         if not without and None not in values:
             continue
-        if len(with_value | without) > MAX_PARENT_LEVELS or not without:
+        levels = len(with_value | without)
+        if levels > MAX_PARENT_LEVELS or len(values) < ROWS_PER_LEVEL * levels or not without:
             continue
+        comparison = _comparison(with_value, without)
+        if not comparison and _is_number(next(iter(with_value))):
+            continue  # numbers decide by a threshold, or it is chance
         order = dict.fromkeys(value for value in values if value in with_value and value is not None)
-        return Activity(parent, tuple(order), _comparison(parent, with_value, without))
+        return Activity(parent, tuple(order), comparison)
     return None
 
 
-def _comparison(parent: str, with_value: set[Scalar | None], without: set[Scalar | None]) -> str:
-    numbers = [value for value in with_value if isinstance(value, int | float) and not isinstance(value, bool)]
-    others = [value for value in without if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < len(with_value) or len(others) < len(without) or not parent.isidentifier():
+def _is_number(value: Scalar | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _comparison(with_value: set[Scalar | None], without: set[Scalar | None]) -> str:
+    numbers = [value for value in with_value if _is_number(value)]
+    others = [value for value in without if _is_number(value)]
+    if len(numbers) < len(with_value) or len(others) < len(without) or not numbers or not others:
         return ""
     if min(numbers) > max(others):
-        return f"{parent} >= {min(numbers)!r}"
-    return f"{parent} <= {max(numbers)!r}" if max(numbers) < min(others) else ""
+        return f">= {min(numbers)!r}"
+    return f"<= {max(numbers)!r}" if max(numbers) < min(others) else ""
 
 
 def _word(value: Scalar) -> str:

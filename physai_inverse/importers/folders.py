@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,13 +25,13 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         raise InvalidInput(f"`{error.filename}` cannot be read: {error.strerror}.") from error
 
     for place, folders, files in os.walk(folder, onerror=refuse):
-        folders.sort()
+        folders.sort(key=_natural)
         seen += len(folders) + len(files)
         if seen > MAX_ENTRIES:
             raise InvalidInput(
                 f"`{folder}` holds more than {MAX_ENTRIES} files; give the folder of the runs in it."
             )
-        yield Path(place), folders, sorted(files)
+        yield Path(place), folders, sorted(files, key=_natural)
 
 
 def read_settings(path: Path) -> Mapping[str, object]:
@@ -73,6 +74,11 @@ def read_yaml(text: str) -> object:
     except YAMLError as error:
         raise ValueError(" ".join(str(error).split())[:200]) from error
     return None if node is None else _value(node, 0)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Order `version_10` after `version_9`."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _value(node: object, depth: int) -> object:

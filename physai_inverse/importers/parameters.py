@@ -1,5 +1,6 @@
 """Parameters of a source: one for each setting that varies, with conditions; what cannot be one, and why."""
 
+import keyword
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -160,7 +161,10 @@ class _Search:
         chosen = {
             name: [float(value) for value in column.values if isinstance(value, int | float)]
             for name, column in self.columns.items()
-            if column.kind == "number" and name not in self.source.declared and name not in self.activity
+            if column.kind == "number"
+            and name not in self.source.declared
+            and name not in self.activity
+            and self.source.why.get(name) != "as asked"
         }
         total = len(self.source.runs)
         positive = {
@@ -198,8 +202,8 @@ class _Search:
             if activity is not None:
                 parent = self.names[activity.parent]
                 when: object = {parent: list(activity.allowed)}
-                if activity.expression:
-                    when = activity.expression
+                if activity.threshold and not keyword.iskeyword(parent):  # which no expression may speak of
+                    when = f"{parent} {activity.threshold}"
                 parameter = replace(parameter, when=when)  # type: ignore[arg-type]  # every kind has it
                 why += f"; there exactly when {activity}"
             plain = self.names[name]

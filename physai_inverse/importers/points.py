@@ -47,6 +47,6 @@ def chosen(what: str, title: str, counts: Mapping[str, int], wanted: str | None)
         return filled[0]
     if not filled:
         raise InvalidInput(
-            f"{title}: expected a {what} with trainings, got none{f' ({listed})' if listed else ''}."
+            f"{title}: expected at least one {what} with trainings, got none{f' ({listed})' if listed else ''}."
         )
     raise InvalidInput(f"{title} holds several: {listed}. Say which {what}: --experiment NAME.")

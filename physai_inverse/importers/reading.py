@@ -78,8 +78,8 @@ def make_reading(source: Source, wanted: Wanted) -> Reading:
         wanted: what the user says.
 
     Raises:
-        InvalidInput: it has no training, no parameter that varies or no metric; or the user speaks of one that it does
-            not have.
+        InvalidInput: it has no training, no parameter that varies or no metric; or the user speaks of one that
+            it does not have.
     """
     if not source.runs:
         first = f" The first: {source.left_out[0]}" if source.left_out else ""
@@ -91,9 +91,11 @@ def make_reading(source: Source, wanted: Wanted) -> Reading:
     runs, hints = _censored(runs, wanted.censored, names)
     if not metric_names(_observations(runs)):
         params = ", ".join(found.space.parameters)
+        dropped = [f"`{item.column}` ({item.why})" for item in source.decisions if item.role == "left out"]
+        without = f"; left out were {', '.join(dropped[:6])}" if dropped else ""
         raise InvalidInput(
             f"{source.title}: expected at least one metric, a column of numbers that trainings gave, and found "
-            f"none; parameters are {params}. Say which it is: --map COLUMN=metric."
+            f"none; parameters are {params}{without}. Say which it is: --map COLUMN=metric."
         )
     counts = _counts(runs)
     declared = {names.get(name, name): way for name, way in source.wishes.items()}
@@ -286,8 +288,8 @@ def _censored(
         largest = f"{max(finite):g}" if finite else "BOUND"
         hints.append(
             f"`{name}` is empty in {empty} of {len(ended)} trainings. Empty means: not measured. Where it means "
-            f"that a threshold was not reached within the budget, say so with the budget: --censored {name}=above:BOUND "
-            f"(the largest value here is {largest})."
+            f"that a threshold was not reached within the budget, say so with the budget: --censored "
+            f"{name}=above:BOUND (the largest value here is {largest})."
         )
     return filled, hints
 

@@ -14,8 +14,8 @@ from physai_inverse.space import Space
 KINDS = ("csv", "json", "parquet", "optuna", "mlflow", "tensorboard", "wandb", "ray", "lightning")
 """What can be read; `kind` of `read_records` takes these words."""
 EXPECTED = (
-    "a table (CSV, JSON lines, JSON, Parquet), an Optuna storage, an MLflow store, a folder of TensorBoard events, "
-    "of W&B offline runs, of Ray Tune results or of Lightning logs"
+    "a table (CSV, JSON lines, JSON, Parquet), an Optuna storage, an MLflow store, a folder of TensorBoard "
+    "events, of W&B offline runs, of Ray Tune results or of Lightning logs"
 )
 TABLE_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".json", ".parquet")
 MAX_LISTED = 6
@@ -154,7 +154,7 @@ def _kind_of_file(path: Path) -> str:
         )
     if magic and magic != "gzip":
         raise InvalidInput(f"`{path}` is a {magic}, which is not read. Expected {EXPECTED}; export it as CSV.")
-    text = read_text(path) if magic == "gzip" else head.decode("utf-8-sig", "replace")
+    text = read_text(path) if magic == "gzip" else _start(head)
     start = text.lstrip()[:1]
     if start in ("{", "["):
         return "optuna" if '"op_code"' in text.lstrip().partition("\n")[0][:4000] else "json"
@@ -163,6 +163,11 @@ def _kind_of_file(path: Path) -> str:
         if ("\0" in text and head[:2] not in (b"\xff\xfe", b"\xfe\xff")) or printable < 0.8 * len(text):
             raise InvalidInput(f"`{path}` is neither text nor of a known format. Expected {EXPECTED}.")
     return "csv"
+
+
+def _start(head: bytes) -> str:
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return head[: len(head) // 2 * 2].decode("utf-16", "replace") if wide else head.decode("utf-8-sig", "replace")
 
 
 def _kind_of_database(path: Path) -> str:

@@ -85,8 +85,8 @@ def read_tensorboard_folder(folder: Path, _wanted: Wanted) -> Source:
     if not runs:
         raise InvalidInput(
             f"`{folder}`: expected runs with hyperparameters, got {len(found)} folders of events and none in "
-            "them. Record them with SummaryWriter.add_hparams(), put an hparams.yaml beside the events, or name the "
-            f"folders such as lr=0.1,width=64. The first: {left_out[0] if left_out else 'no scalar'}"
+            "them. Record them with SummaryWriter.add_hparams(), put an hparams.yaml beside the events, or name "
+            f"the folders such as lr=0.1,width=64. The first: {left_out[0] if left_out else 'no scalar'}"
         )
     if any(run.seconds is not None for run in runs):
         decisions["wall_time"] = Decision(
