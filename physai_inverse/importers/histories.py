@@ -62,7 +62,7 @@ def _by_step(sheet: Sheet, step: str, *, least: int) -> Histories | None:
             rows.setdefault(plain_text(cell), []).append(row)
         groups = tuple(tuple(sorted(members, key=lambda row: steps[row])) for members in rows.values())
         if len(sheet) >= least * len(groups):
-            return _checked(sheet, step, groups, f"rows of one `{key}` are one training")
+            return _checked(sheet, step, groups, f"rows of one `{key}` are one training", asked=least == 1)
     segments: list[list[int]] = []
     for row, value in enumerate(steps):
         if segments and value > steps[segments[-1][-1]]:
@@ -72,7 +72,7 @@ def _by_step(sheet: Sheet, step: str, *, least: int) -> Histories | None:
     if len(sheet) < least * len(segments):
         return None
     groups = tuple(map(tuple, segments))
-    return _checked(sheet, step, groups, f"a training begins wherever `{step}` starts anew")
+    return _checked(sheet, step, groups, f"a training begins wherever `{step}` starts anew", asked=least == 1)
 
 
 def _keys(sheet: Sheet, step: str) -> list[str]:
@@ -86,7 +86,9 @@ def _keys(sheet: Sheet, step: str) -> list[str]:
     ]
 
 
-def _checked(sheet: Sheet, step: str, groups: tuple[tuple[int, ...], ...], why: str) -> Histories | None:
+def _checked(
+    sheet: Sheet, step: str, groups: tuple[tuple[int, ...], ...], why: str, *, asked: bool
+) -> Histories | None:
     """Give the trainings, where what is named like a parameter holds still in some column of each."""
     varying = [
         column
@@ -98,9 +100,14 @@ def _checked(sheet: Sheet, step: str, groups: tuple[tuple[int, ...], ...], why: 
     ]
     if not varying:
         return None
-    still = [column for column in sheet.columns if column not in varying and column != step]
-    if not still and len(groups) > 1:
-        return None
-    if len(groups) > 1 and all(likeness(column) > 0 for column in still):
+    still = [
+        column
+        for column in sheet.columns
+        if column not in varying and column != step and "_".join(words(column)) not in NAMES
+    ]
+    if asked:
+        return Histories(step, groups, tuple(varying), why)
+    # Rows that number the trainings of a search look like steps, too; but there the settings change in every row.
+    if len(groups) == 1 or not any(likeness(column) <= 0 for column in still):
         return None
     return Histories(step, groups, tuple(varying), why)

@@ -104,10 +104,16 @@ def read_mlflow_database(path: Path, wanted: Wanted) -> Source:
             "SELECT key, value, timestamp, run_uuid, step, is_nan FROM metrics ORDER BY timestamp, step"
         ):
             if run in logged:
-                number_seen = math.nan if is_nan else float(value)
-                if abs(number_seen) >= LARGEST:
-                    number_seen = math.copysign(math.inf, number_seen)
-                logged[run].points.setdefault(str(key), []).append((float(stamp), float(step or 0), number_seen))
+                try:
+                    point = (float(stamp), float(step or 0), math.nan if is_nan else float(value))
+                except (TypeError, ValueError):
+                    left_out.append(
+                        f"{path}: run {run}: `{key}`: expected numbers, got {value!r} at step {step!r}."
+                    )
+                    continue
+                if abs(point[2]) >= LARGEST:
+                    point = (*point[:2], math.copysign(math.inf, point[2]))
+                logged[run].points.setdefault(str(key), []).append(point)
     return _source(f"{title}, experiment `{name}`", list(logged.values()), left_out)
 
 

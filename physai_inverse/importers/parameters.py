@@ -20,6 +20,8 @@ MAX_EMPTY = 0.5
 MAX_LEVELS = 64
 MANY = 0.9
 """Share of different words from which a setting is a label of its training."""
+ROUNDING = 1e-9
+"""By how much, relative to it, a value may lie beyond the rounded end of a range."""
 FEW_LEVELS = 12
 """Different numbers beside a `none` that are a choice."""
 
@@ -277,7 +279,10 @@ class _Search:
 
 
 def _fitting(parameter: Parameter, value: Scalar) -> Scalar:
-    """Give a value in the type of a parameter that the source declares; as it is where it does not fit."""
+    """Give a value as a parameter has it, `0.30000000000000004` as the end 0.3; as it is where it does not fit."""
+    if isinstance(parameter, Float) and isinstance(value, int | float):
+        nearest = min(max(float(value), parameter.low), parameter.high)
+        return nearest if abs(value - nearest) <= ROUNDING * abs(nearest) else value
     if isinstance(parameter, Choice | Ordinal):
         return next((option for option in parameter.options if str(option) == str(value)), value)
     return value

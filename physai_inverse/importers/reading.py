@@ -27,6 +27,8 @@ from physai_inverse.observations import (
 )
 from physai_inverse.space import Float, Integer, Parameter, Space
 
+OF_TABLES = ("state", "reason", "kind", "step", "name")
+"""Roles that only a column of a table can be given."""
 OFTEN = 0.1
 """Share of empty cells of a metric from which the user is asked what they mean."""
 
@@ -220,6 +222,11 @@ def _settled(source: Source, wanted: Wanted) -> Source:
 def _mapped(run: Run, name: str, target: str) -> Run:
     params, metrics = dict(run.params), dict(run.metrics)
     word, _, rest = target.partition(":")
+    if word in OF_TABLES:
+        raise InvalidInput(
+            f"`{name}={target}`: the tool says what that is; a column can be parameter, metric, parameter:NAME, "
+            "metric:NAME, seed, seconds, another name, or nothing to leave it out."
+        )
     raw = params.pop(name, None)
     metric = metrics.pop(name, None)
     value = raw if raw is not None else None if metric is None else float(metric)
@@ -238,7 +245,8 @@ def _mapped(run: Run, name: str, target: str) -> Run:
     if word == "parameter" or raw is not None:
         label = rest or name if word == "parameter" else target
         return replace(run, params={**params, label: value}, metrics=metrics)
-    return replace(run, params=params, metrics={**metrics, target: metric if metric is not None else float("nan")})
+    assert metric is not None
+    return replace(run, params=params, metrics={**metrics, target: metric})
 
 
 def _measured(source: Source, found: Findings) -> tuple[list[Run], list[str]]:

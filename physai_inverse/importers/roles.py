@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.importers.endings import is_ending
-from physai_inverse.importers.naming import NAMES, is_duration, is_seed, likeness, words
+from physai_inverse.importers.naming import NAMES, STEP, is_duration, is_seed, likeness, words
 from physai_inverse.importers.sheet import Sheet
 from physai_inverse.importers.values import (
     is_missing,
@@ -79,7 +79,8 @@ def roles(sheet: Sheet, mapping: Mapping[str, str], varying: Collection[str]) ->
         if role is None:
             role = _by_name(column, mapping)
         if role is not None:
-            found[column] = role
+            renamed = column in mapping and role.role in ("parameter", "metric") and role.why != "as asked"
+            found[column] = replace(role, name=mapping[column]) if renamed else role
     prefixed = any(role.why.startswith("prefix") and role.role == "parameter" for role in found.values())
     _by_place(sheet, found, mapping, prefixed=prefixed)
     return {column: found[column] for column in sheet.columns}
@@ -143,9 +144,10 @@ def _by_values(column: str, cells: Sequence[object]) -> Role | None:
     if all(DATE.fullmatch(text) for text in texts):
         return Role("left out", "", "a date")
     plain = "_".join(words(column))
-    whole = all(text.lstrip("-").isdigit() for text in texts)
+    whole = all(text.isdigit() for text in texts)
     distinct = len(set(texts)) == len(cells) and len(cells) > 1
-    if column.lower().startswith("unnamed") and whole and distinct:
+    counts = whole and distinct and max(map(int, texts)) - min(map(int, texts)) == len(cells) - 1
+    if (column.lower().startswith("unnamed") and whole and distinct) or (counts and column.lower() in STEP):
         return Role("left out", "", "numbers the rows")
     if plain in NAMES and plain not in ("min", "max", "path", "data"):
         if distinct:

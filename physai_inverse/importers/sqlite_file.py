@@ -31,11 +31,11 @@ def open_foreign(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
-    except sqlite3.Error as error:
-        said = str(error)
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite quotes a damaged byte
+        said = str(error) if isinstance(error, sqlite3.Error) else "it holds bytes that are no text"
         if "locked" in said:
             advice = "another program writes to it; close that, or import a copy of the file"
-        elif "malformed" in said or "not a database" in said:
+        elif any(word in said for word in ("malformed", "not a database", "no text", "decode")):
             advice = "the file is damaged; restore it from a backup"
         else:
             advice = "is it whole, and may you read it and its folder?"

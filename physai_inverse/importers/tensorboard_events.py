@@ -175,7 +175,7 @@ def _take(log: _Folder, step: float, value: "Summary.Value") -> None:
             data = HParamsPluginData.FromString(plugin.content)
         except DecodeError as error:
             raise InvalidInput("its hyperparameters cannot be read.") from error
-        for name, item in data.session_start_info.hparams.items():
+        for name, item in sorted(data.session_start_info.hparams.items()):  # a map has no order of its own
             kind = item.WhichOneof("kind")
             if kind in ("number_value", "string_value", "bool_value"):
                 log.params[str(name)] = _plain(getattr(item, kind))

@@ -100,14 +100,10 @@ def require_free(path: Path) -> None:
 
 def free_path(source: str) -> Path:
     """Name a study file after a source, in the folder in which one works; not so that its database would be it."""
-    name = Path(source.rpartition("://")[2].rstrip("/") or "study").name
-    stem = name.partition(".")[0] or "study"
+    place = Path(source.rpartition("://")[2])
+    stem = place.absolute().name.partition(".")[0] or "study"
     path = Path(f"{stem}.yaml")
-    return (
-        Path(f"{stem}_study.yaml")
-        if path.with_suffix(".db").exists() and path.with_suffix(".db").samefile(source)
-        else path
-    )
+    return Path(f"{stem}_study.yaml") if place.name == f"{stem}.db" else path
 
 
 def _objective(reading: "Reading") -> dict[str, object]:

@@ -1,5 +1,6 @@
 """The command `import`: a study file and a store that every other command takes, and what is said on the way."""
 
+import inspect
 import json
 import math
 from pathlib import Path
@@ -121,6 +122,29 @@ def test_what_cannot_be_asked_for_is_refused(cli: Cli, here: Path, arguments: li
     assert (result.code, result.out) == (2, "")
     assert message in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_every_option_and_kind_stands_in_the_docs() -> None:
+    from physai_inverse.cli.import_command import import_records
+    from physai_inverse.importers.recognition import KINDS
+
+    docs = Path(__file__).parents[2] / "docs"
+    section = (docs / "cli.md").read_text().partition("### import\n")[2].partition("\n### ")[0]
+    options = [name.replace("_", "-") for name in inspect.signature(import_records).parameters]
+    spelled = {"mapping": "map", "as-json": "json"}
+    for option in options[2:]:
+        assert f"--{spelled.get(option, option)}" in section or option == "grow", option
+    assert "--grow" in section
+    page = (docs / "import.md").read_text().lower()
+    assert all(kind.replace("wandb", "w&b") in page for kind in KINDS)
+
+
+@pytest.mark.parametrize("source", ["sqlite:///store.db", "store.db"])
+def test_the_address_of_a_database_names_the_study_too(source: str) -> None:
+    from physai_inverse.spec.imported import free_path
+
+    assert str(free_path(source)) == "store_study.yaml"
+    assert str(free_path("/data/runs.csv.gz")) == "runs.yaml"
 
 
 def test_python_does_the_same_without_the_command_line(here: Path) -> None:

@@ -95,6 +95,13 @@ def test_ranges_go_a_little_outwards_to_round_numbers(tmp_path: Path) -> None:
     assert parameters["rounds"] == Integer(7, 4000, log=True)
 
 
+def test_the_noise_of_floats_at_a_round_end_loses_no_row(tmp_path: Path) -> None:
+    lines = [f"{0.1 * place!r},{place}" for place in range(1, 4)]
+    reading = read(tmp_path, table("lr,loss", *lines))
+    assert reading.space.parameters["lr"] == Float(0.1, 0.3)
+    assert [seen.config["lr"] for seen in reading.observations] == [0.1, 0.2, 0.3]
+
+
 def test_seeds_side_by_side_become_trainings_and_steps_side_by_side_a_curve(tmp_path: Path) -> None:
     header = "instance,lr,acc_seed0,acc_seed1,loss_e1,loss_e5,loss_e20,time_e20"
     reading = read(
@@ -114,6 +121,16 @@ def test_a_long_table_is_joined_to_curves(tmp_path: Path) -> None:
     assert reading.observations[1].metrics == {"loss": Curve((1.0, 2.0, 3.0), (2.0, 1.5, 1 / 3 + 1))}
     unnamed = read(tmp_path, table("lr,step,loss", *(line.partition(",")[2] for line in lines)))
     assert [seen.metrics for seen in unnamed.observations] == [seen.metrics for seen in reading.observations]
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_rows_that_number_the_trials_of_a_search_are_trainings(tmp_path: Path, runs: int) -> None:
+    lines = [
+        f"{run},{trial},{0.1 * (trial * 7 % 11 + 1):.3g},{trial}.5" for run in range(runs) for trial in range(9)
+    ]
+    reading = read(tmp_path, table("run,iteration,lr,loss", *lines))
+    assert len(reading.observations) == 9 * runs
+    assert reading.observations[1].metrics == {"loss": 1.5}
 
 
 def test_cells_of_real_life(tmp_path: Path) -> None:
