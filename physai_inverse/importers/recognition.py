@@ -181,8 +181,10 @@ def _kind_of_database(path: Path) -> str:
     if tables >= mlflow_stores.TABLES:
         return "mlflow"
     shown = ", ".join(sorted(tables)[:MAX_LISTED]) or "no tables"
-    if {"studies", "trials", "observations"} <= tables:
-        raise InvalidInput(f"`{path}` is a database of this program; its study file opens it (tables: {shown}).")
+    if {"observation", "lease", "space"} <= tables:
+        raise InvalidInput(
+            f"`{path}` is a database of this program, which its study file opens; `export` makes a table of it."
+        )
     raise InvalidInput(f"`{path}` is an SQLite database of neither Optuna nor MLflow; it has {shown}.")
 
 

@@ -79,8 +79,14 @@ def write_study(reading: "Reading", path: str | Path) -> "Study":
     spec = read_spec(target, text.encode())
     assert spec.space == reading.space
     study = spec.open_study()
-    study.import_observations(reading.observations)
-    write_text(target, text)
+    try:
+        study.import_observations(reading.observations)
+        write_text(target, text)
+    except BaseException:  # also Ctrl-C: a database without its study file would stand in the way of the next try
+        study.close()
+        for ending in (".db", ".db-wal", ".db-shm"):
+            target.with_suffix(ending).unlink(missing_ok=True)
+        raise
     return study
 
 

@@ -51,6 +51,18 @@ def test_a_study_that_is_there_is_not_replaced(cli: Cli, here: Path) -> None:
     assert (here / "runs.yaml").read_bytes() == before
 
 
+def test_an_import_that_is_interrupted_leaves_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    records.write_csv(here / "runs.csv", records.rows(8))
+    reading = physai_inverse.read_records("runs.csv")
+    monkeypatch.setattr(physai_inverse.Study, "import_observations", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        physai_inverse.write_study(reading, "runs.yaml")
+    assert [path.name for path in here.iterdir()] == ["runs.csv"]
+
+
 def test_a_source_called_like_its_own_store_is_not_touched(cli: Cli, here: Path) -> None:
     from tests.importers.test_malformed import mlflow_tables
 

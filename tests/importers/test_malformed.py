@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from physai_inverse import Float, Space, Study
 from physai_inverse.cli import app
 from tests.importers import records
 
@@ -71,6 +72,12 @@ def damaged_database(folder: Path) -> Path:
     content[100:400] = b"\xff" * 300
     path.write_bytes(bytes(content))
     return path
+
+
+def own_database(folder: Path) -> Path:
+    study = Study(Space(lr=Float(0.1, 1.0)), "minimize loss", store=folder / "mine.db", name="mine")
+    study.close()
+    return folder / "mine.db"
 
 
 def mixed(folder: Path) -> Path:
@@ -150,6 +157,7 @@ CASES: list[tuple[str, Callable[[Path], Path], int, str]] = [
     ("a chart", text("a.csv", "Step,r - loss,r - loss__MIN\n1,2,3\n2,3,4\n"), 2, "W&B's export of a chart"),
     ("database without tables", database("CREATE TABLE x (y)", "DROP TABLE x"), 2, "nor MLflow; it has no tables"),
     ("database of others", database("CREATE TABLE cats (name TEXT)"), 2, "it has cats"),
+    ("a database of ours", own_database, 2, "is a database of this program, which its study file opens"),
     ("damaged database", damaged_database, 2, "the file is damaged"),
     ("MLflow without experiments", mlflow_tables(), 2, "at least one experiment with trainings, got none"),
     ("cut journal", cut_journal, 2, "is damaged"),
