@@ -19,13 +19,13 @@ from physai_inverse.importers.table import (
 if TYPE_CHECKING:
     from physai_inverse.importers.reading import Reading
     from physai_inverse.importers.recognition import read_records, read_records_into
-    from physai_inverse.importers.relations import Shares, shares
+    from physai_inverse.importers.relations import ShareGroup, shares
 
 __all__ = [
     "FORMATS",
     "InvalidTable",
     "Reading",
-    "Shares",
+    "ShareGroup",
     "Table",
     "TrialRow",
     "format_of",
@@ -41,7 +41,7 @@ __all__ = [
 
 _HOMES = {
     "Reading": "reading",
-    "Shares": "relations",
+    "ShareGroup": "relations",
     "read_records": "recognition",
     "read_records_into": "recognition",
     "shares": "relations",

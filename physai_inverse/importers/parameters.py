@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from physai_inverse.errors import InvalidInput
 from physai_inverse.importers.activity import Activity, activity_of
 from physai_inverse.importers.naming import likeness
-from physai_inverse.importers.relations import Shares, derived, shares
+from physai_inverse.importers.relations import ShareGroup, derived, shares
 from physai_inverse.importers.runs import Decision, Source
 from physai_inverse.importers.shapes import detail_of, mixed_shape, shape_of
 from physai_inverse.importers.values import Column, plain_names, typed
@@ -48,7 +48,7 @@ class Findings:
     decisions: tuple[Decision, ...]
     computed: Mapping[str, Sequence[float]]
     metric_names: Mapping[str, str]
-    shares: tuple[Shares, ...]
+    shares: tuple[ShareGroup, ...]
     why: Mapping[str, str]
     formulas: Mapping[str, str]
 
@@ -257,7 +257,7 @@ class _Search:
             tuple(self._shares(kept)), self.reasons, self.formulas,
         )  # fmt: skip
 
-    def _shares(self, kept: Sequence[str]) -> list[Shares]:
+    def _shares(self, kept: Sequence[str]) -> list[ShareGroup]:
         columns = {}
         for name in kept:
             values = [value for value in self.columns[name].values if isinstance(value, int | float)]

@@ -9,7 +9,7 @@ from physai_inverse.importers.forms import read_scalar
 from physai_inverse.importers.naming import is_seed
 from physai_inverse.importers.parameters import Findings, find_parameters
 from physai_inverse.importers.records import Records
-from physai_inverse.importers.relations import Shares
+from physai_inverse.importers.relations import ShareGroup
 from physai_inverse.importers.runs import Decision, Run, Source, Wanted
 from physai_inverse.importers.table import Table
 from physai_inverse.importers.values import is_missing, plain_name, plain_text, read_number_value
@@ -58,7 +58,7 @@ class Reading:
     decisions: tuple[Decision, ...]
     left_out: tuple[str, ...]
     hints: tuple[str, ...]
-    shares: tuple[Shares, ...]
+    shares: tuple[ShareGroup, ...]
     why: Mapping[str, str]
 
     @property

@@ -20,7 +20,7 @@ POWERS = 2
 
 
 @dataclass(frozen=True)
-class Shares:
+class ShareGroup:
     """Columns that are parts of a whole.
 
     Args:
@@ -32,7 +32,7 @@ class Shares:
     total: float
 
 
-def shares(columns: Mapping[str, Sequence[float]]) -> list[Shares]:
+def shares(columns: Mapping[str, Sequence[float]]) -> list[ShareGroup]:
     """Find groups of neighbouring columns that add up to one (or to a hundred) in every row.
 
     Args:
@@ -47,7 +47,7 @@ def shares(columns: Mapping[str, Sequence[float]]) -> list[Shares]:
     if len(names) < 2:
         return []
     values = np.array([columns[name] for name in names], dtype=float)
-    found: list[Shares] = []
+    found: list[ShareGroup] = []
     for total in TOTALS:
         fits = np.all((values >= 0) & (values <= total * (1 + TOLERANCE)), axis=1)
         start = 0
@@ -59,7 +59,7 @@ def shares(columns: Mapping[str, Sequence[float]]) -> list[Shares]:
             if best is None:
                 start += 1
                 continue
-            found.append(Shares(tuple(names[best[0] : best[1]]), total))
+            found.append(ShareGroup(tuple(names[best[0] : best[1]]), total))
             start = best[1]
     taken: set[str] = set()
     kept = []

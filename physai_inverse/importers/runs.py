@@ -1,6 +1,6 @@
 """What every reader gives: trainings as another tool wrote them down, before anything is decided about them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from physai_inverse.observations import Metric, TrialState
@@ -95,6 +95,3 @@ class Wanted:
     mapping: Mapping[str, str] = field(default_factory=dict)
     censored: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     experiment: str | None = None
-
-
-Reader = Callable[..., Source]

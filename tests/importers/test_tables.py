@@ -10,7 +10,7 @@ import pytest
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.importers import Reading, read_records
-from physai_inverse.importers.relations import Shares, derived, shares
+from physai_inverse.importers.relations import ShareGroup, derived, shares
 from physai_inverse.observations import Curve, Measurement, TrialState
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal
 from tests.importers import records
@@ -263,10 +263,10 @@ def test_shares_are_neighbours_that_add_up() -> None:
         "books": [0.2, 0.502, 0.5, 0.1],
         "depth": [1.0, 2.0, 3.0, 4.0],
     }
-    assert shares(columns) == [Shares(("web", "code", "books"), 1.0)]
+    assert shares(columns) == [ShareGroup(("web", "code", "books"), 1.0)]
     assert shares({name: values for name, values in columns.items() if name != "code"}) == []
     percent = {name: [100 * value for value in columns[name]] for name in ("web", "code", "books")}
-    assert shares(percent) == [Shares(("web", "code", "books"), 100.0)]
+    assert shares(percent) == [ShareGroup(("web", "code", "books"), 100.0)]
 
 
 def test_independent_columns_are_not_derived() -> None:
