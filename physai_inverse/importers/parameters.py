@@ -262,7 +262,8 @@ class _Search:
         for name in kept:
             values = [value for value in self.columns[name].values if isinstance(value, int | float)]
             label = self.names[name]
-            if self.columns[name].kind == "number" and len(values) == len(self.source.runs):
+            whole = self.columns[name].kind == "number" and len(values) == len(self.source.runs)
+            if whole and len(set(values)) > 1:  # a part that is always zero does not come between the others
                 columns[label] = [float(value) for value in values]
         return shares(columns)
 

@@ -269,6 +269,12 @@ def test_shares_are_neighbours_that_add_up() -> None:
     assert shares(percent) == [ShareGroup(("web", "code", "books"), 100.0)]
 
 
+def test_a_share_that_is_always_zero_does_not_hide_the_others(tmp_path: Path) -> None:
+    lines = [f"{a / 10},0,{(10 - a - b) / 10},{b / 10},{a}" for a in range(5) for b in range(5)]
+    reading = read(tmp_path, table("w_web,w_none,w_code,w_books,loss", *lines))
+    assert reading.shares == (ShareGroup(("w_web", "w_code", "w_books"), 1.0),)
+
+
 def test_independent_columns_are_not_derived() -> None:
     first = [1.0 + (place * 7) % 11 for place in range(11)]
     second = [1.0 + (place * 3) % 11 for place in range(11)]
