@@ -18,15 +18,15 @@ MAX_SHOWN = 20
 
 
 def import_records(
-    first: Annotated[
-        str,
+    places: Annotated[
+        list[str],
         typer.Argument(
-            metavar="[STUDY] SOURCE",
-            help="A file, a folder, or the URL of an Optuna storage; before it, a study file to add to.",
+            metavar="SOURCE",
+            help="A file, a folder, or the URL of an Optuna storage; with a study file before it, STUDY SOURCE, "
+            "the trainings are added to that study.",
             show_default=False,
         ),
     ],
-    second: Annotated[str | None, typer.Argument(hidden=True)] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -77,14 +77,18 @@ def import_records(
     """
     columns = _mapping(mapping or [])
     bounds = _censored(censored or [])
-    if second is not None:
+    if len(places) > 2:
+        raise InvalidInput(
+            f"expected SOURCE, or STUDY SOURCE, got {len(places)} places; import one after the other."
+        )
+    if len(places) == 2:
         if out is not None or bounds:
             raise InvalidInput(
                 "--out and --censored make a new study; leave them out, or the study before SOURCE."
             )
         _into(
-            Path(first),
-            second,
+            Path(places[0]),
+            places[1],
             kind,
             experiment,
             columns,
@@ -96,14 +100,15 @@ def import_records(
         return
     if skip_bad or grow:
         raise InvalidInput("--skip-bad and --grow need a study to add to: physai-inverse import STUDY SOURCE.")
-    _refuse_study(first)
+    [source] = places
+    _refuse_study(source)
     from physai_inverse.importers.recognition import read_records
     from physai_inverse.spec.imported import free_path, require_free, write_study
 
-    path = out or free_path(first)
+    path = out or free_path(source)
     if not dry_run:
         require_free(path)
-    reading = read_records(first, kind=kind, mapping=columns, censored=bounds, experiment=experiment)
+    reading = read_records(source, kind=kind, mapping=columns, censored=bounds, experiment=experiment)
     if not dry_run:
         write_study(reading, path).close()
     if as_json:
