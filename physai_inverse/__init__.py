@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from physai_inverse.errors import PhysaiInverseError, TrialFailed
     from physai_inverse.fidelity import Fidelity
+    from physai_inverse.importers import read_records
     from physai_inverse.objective import AtLeast, AtMost, Between, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
     from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Shares, Space
     from physai_inverse.space.beliefs import Belief
+    from physai_inverse.spec import write_study
     from physai_inverse.store import Store
     from physai_inverse.study import Study
 
@@ -44,6 +46,8 @@ _HOMES = {
     "Study": "study",
     "Target": "objective",
     "TrialFailed": "errors",
+    "read_records": "importers",
+    "write_study": "spec",
 }
 
 __all__ = [
@@ -71,6 +75,8 @@ __all__ = [
     "Study",
     "Target",
     "TrialFailed",
+    "read_records",
+    "write_study",
 ]
 
 

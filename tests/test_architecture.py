@@ -26,17 +26,19 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "pydantic": {"spec"},
-    "ruamel": {"spec", "trainers"},
+    "ruamel": {"spec", "trainers", "importers"},
     "plotly": {"report"},
     "sklearn": {"surrogates", "trainers"},
     "torch": {"trainers", "executors", "surrogates"},
     "botorch": {"surrogates", "inverse"},
     "gpytorch": {"surrogates", "inverse"},
-    "optuna": {"adapters"},
+    "optuna": {"adapters", "importers"},
+    "pyarrow": {"importers"},
+    "tensorboard": {"importers"},
     "ax": {"adapters"},
     "subprocess": {"trainers", "executors"},
     "multiprocessing": {"executors"},
-    "sqlite3": {"store"},
+    "sqlite3": {"store", "importers"},  # a foreign database is opened read-only, never through our own ledger
 }
 FORBIDDEN_CALLS = {"eval", "exec", "compile"}
 FORBIDDEN_MODULES = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}

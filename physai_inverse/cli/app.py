@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from physai_inverse.cli import loop_commands, question_commands, record_commands, start_commands
+from physai_inverse.cli import import_command, loop_commands, question_commands, record_commands, start_commands
 from physai_inverse.cli.guard import GuardedGroup
 
 EXIT_CODES = (
@@ -48,7 +48,15 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "pareto": (question_commands.pareto, ("pareto study.yaml", "pareto study.yaml --json")),
     "show": (record_commands.show, ("show study.yaml --last 10", "show study.yaml --trial 7")),
     "report": (record_commands.report, ("report study.yaml page.html",)),
-    "import": (record_commands.import_table, ("import study.yaml runs.csv --map learning_rate=lr --dry-run",)),
+    "import": (
+        import_command.import_records,
+        (
+            "import runs.csv --map learning_rate=lr --dry-run",
+            "import mlruns --out resnet.yaml",
+            "import grokking.csv --censored steps_to_test=above:100000",
+            "import study.yaml more_runs.csv",
+        ),
+    ),
     "export": (record_commands.export_table, ("export study.yaml trials.csv", "export study.yaml - | head -1")),
     "backup": (record_commands.backup, ("backup study.yaml copy.db",)),
     "check": (record_commands.check, ("check study.yaml",)),

@@ -12,6 +12,7 @@ import typer
 from physai_inverse.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
+    from physai_inverse.importers.reading import Reading
     from physai_inverse.space import Space
     from physai_inverse.store import Trial
     from physai_inverse.study import ParetoSet, PredictionTable, Recommendation
@@ -214,3 +215,22 @@ def _strict(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_strict(item) for item in value]
     return value
+
+
+def reading_json(reading: "Reading") -> dict[str, object]:
+    """Give what was made of a source."""
+    return {
+        "kind": reading.kind,
+        "source": reading.title,
+        "rows": len(reading.observations),
+        "space": reading.space.as_plain(),
+        "objective": reading.wish.goals,
+        "objective_guessed": reading.wish.guessed,
+        "columns": [
+            {"column": item.column, "role": item.role, "name": item.name, "detail": item.detail, "why": item.why}
+            for item in reading.decisions
+        ],
+        "shares": [{"names": list(group.names), "total": group.total} for group in reading.shares],
+        "left_out": list(reading.left_out),
+        "notes": list(reading.hints),
+    }

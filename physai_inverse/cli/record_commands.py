@@ -1,15 +1,12 @@
-"""Commands over what is recorded: show, import, export, report, backup, check, restore."""
+"""Commands over what is recorded: show, export, report, backup, check, restore."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from physai_inverse.cli.options import AsJson, Grow, StudyFile, whole
+from physai_inverse.cli.options import AsJson, StudyFile, whole
 from physai_inverse.errors import InvalidInput, NotFound
-
-MAX_SHOWN = 20
-"""Rows that do not fit which are named on the screen."""
 
 
 def show(
@@ -65,60 +62,6 @@ def show(
     names = dict.fromkeys([*([sort] if sort else []), *shown_metrics(spec.objective, recorded)])
     if shown:
         terminal.print(trials_table(shown, list(names)))
-
-
-def import_table(
-    study: StudyFile,
-    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file, a row a training.")],
-    mapping: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--map", metavar="COLUMN=NAME",
-            help="What a column is: a parameter, metric:NAME, state, seed, ...; COLUMN= leaves it out.",
-        ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check, write nothing.")] = False,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that do not fit.")] = False,
-    grow: Grow = False,
-    as_json: AsJson = False,
-) -> None:  # fmt: skip
-    """Import trainings that were run elsewhere.
-
-    Columns named like parameters are parameters; state, seed, seconds, reason and kind are known; every other
-    column with numbers is a metric. Rows that do not fit are named, and nothing is imported then, unless
-    --skip-bad is given.
-    """
-    from physai_inverse.cli.json_lines import print_json
-    from physai_inverse.cli.opening import load, open_new
-    from physai_inverse.importers import InvalidTable, read_table
-
-    table = read_table(file, load(study).space, mapping=_mapping(mapping or []))
-    if table.problems and not skip_bad:
-        more = len(table.problems) - MAX_SHOWN
-        shown = list(table.problems[:MAX_SHOWN])
-        shown += [f"{file}: and {more} more rows do not fit."] if more > 0 else []
-        shown.append(f"{file}: nothing was imported; correct the rows, or leave them out with --skip-bad.")
-        raise InvalidTable(tuple(shown))
-    for line in (*table.notes, *(f"left out: {problem}" for problem in table.problems)):
-        typer.echo(f"Note: {line}", err=True)
-    numbers: list[int] = []
-    if not dry_run and table.observations:
-        _, opened = open_new(study, grow=grow)
-        numbers = opened.import_observations(table.observations)
-    if as_json:
-        print_json(
-            {
-                "rows": len(table.observations),
-                "numbers": numbers,
-                "left_out": list(table.problems),
-                "notes": list(table.notes),
-            }
-        )
-    elif dry_run:
-        typer.echo(f"{len(table.observations)} trainings fit; nothing was written (--dry-run).")
-    else:
-        span = f": trials {numbers[0]} to {numbers[-1]}" if numbers else ""
-        typer.echo(f"Imported {len(numbers)} trainings{span}.")
 
 
 def export_table(
@@ -219,15 +162,3 @@ def restore(
         raise InvalidInput("`restore` works on a database file; restore a server with its own tools.")
     old = put_back(spec.store, copy)
     typer.echo(f"Restored {spec.store}." + (f" The old database is {old}." if old else ""))
-
-
-def _mapping(arguments: list[str]) -> dict[str, str]:
-    mapping: dict[str, str] = {}
-    for argument in arguments:
-        column, sign, target = argument.rpartition("=")
-        if not sign or not column:
-            raise InvalidInput(f"`--map` takes COLUMN=NAME, such as learning_rate=lr, not {argument!r}.")
-        if column in mapping:
-            raise InvalidInput(f"`--map` names the column `{column}` twice.")
-        mapping[column] = target
-    return mapping

@@ -14,6 +14,7 @@ from physai_inverse.observations import Curve, Measurement, Metric, Scalar
 
 if TYPE_CHECKING:
     from physai_inverse.forward import Scores
+    from physai_inverse.importers.reading import Reading
     from physai_inverse.objective import Objective
     from physai_inverse.store import Trial
     from physai_inverse.study import Estimate, ParetoSet, PredictionTable, Recommendation
@@ -73,7 +74,7 @@ def estimate_text(estimate: "Estimate") -> str:
     return f"{number_text(estimate.median)}  [{number_text(low)}, {number_text(high)}]"
 
 
-def new_table(title: str | None = None, caption: str | None = None) -> Table:
+def new_table(title: str | Text | None = None, caption: str | None = None) -> Table:
     """Give an empty table in our style."""
     return Table(
         title=title, caption=caption, box=SIMPLE_HEAD, title_justify="left", caption_justify="left",
@@ -274,6 +275,21 @@ def scores_table(scores: "Mapping[str, Scores]") -> Table:
             name, str(score.rows), f"{score.r2:.2f}", f"{score.rank_correlation:.2f}", f"{score.log_density:.2f}",
             f"{score.coverage_50:.0%}", f"{score.coverage_90:.0%}",
         )  # fmt: skip
+    return table
+
+
+def decisions_table(reading: "Reading") -> Table:
+    """Show what each column of a source was taken for, and why."""
+    table = new_table(Text(f"{reading.title}"))
+    for name in ("column", "is", "as"):
+        table.add_column(name, overflow="fold")
+    table.add_column("why", ratio=1, style="dim")
+    for item in reading.decisions:
+        name = "" if item.name in ("", item.column, item.role) else f" `{item.name}`"
+        style = {"left out": "dim", "metric": "green", "curve": "green"}.get(item.role, "")
+        table.add_row(
+            Text(item.column), Text(f"{item.role}{name}", style=style), Text(item.detail), Text(item.why)
+        )
     return table
 
 

@@ -22,6 +22,8 @@ SCHEMA_LINES = (
     "# yaml-language-server: $schema=./study.schema.json",
     "# (for editors that complete and check: physai-inverse schema > study.schema.json)",
 )
+OTHERWISE_READ = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
+"""Words that some reader of YAML takes for something else than a text."""
 FIRST_WISHES = ("val_loss", "test_loss", "loss")
 
 
@@ -77,11 +79,11 @@ def draft_for_command(command: str, name: str) -> str:
         )
     lines = [
         *SCHEMA_LINES,
-        f"name: {_flow(name)}",
+        f"name: {flow(name)}",
         "",
         "# What may be configured. The ranges are guesses from the names: set them.",
         "space:",
-        *(f"  {_flow(word)}: {GUESSES.get(word, '{type: float, low: 0.0, high: 1.0}')}" for word in names),
+        *(f"  {flow(word)}: {GUESSES.get(word, '{type: float, low: 0.0, high: 1.0}')}" for word in names),
         "",
         "# What must hold between parameters; may stay empty.",
         "constraints: []",
@@ -112,18 +114,18 @@ def _ending() -> list[str]:
 
 def _parameter(knob: Mapping[str, object]) -> str:
     keys = ("type", "low", "high", "log", "levels", "values", "when")
-    return "{" + ", ".join(f"{key}: {_flow(knob[key])}" for key in keys if key in knob) + "}"
+    return "{" + ", ".join(f"{key}: {flow(knob[key])}" for key in keys if key in knob) + "}"
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
     """Write a value in YAML's flow style, texts without quotes where they are plain words."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{flow(key)}: {flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    if isinstance(value, str) and value.isidentifier() and value not in ("true", "false", "null"):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and value.isascii() and value.isidentifier() and value.lower() not in OTHERWISE_READ:
         return value
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=not (isinstance(value, str) and value.isprintable()))
 
 
 def _filled(text: str) -> list[str]:

@@ -113,7 +113,7 @@ COMMANDS: list[tuple[str, list[str], int, str]] = [
     ("show", ["--last", "0"], 2, "`--last` must be at least 1, not 0"),
     ("show", ["--sort", "accuracy"], 3, "has given the metric `accuracy`; recorded are: loss, parameters"),
     ("import", ["nowhere.csv"], 3, "There is no file `nowhere.csv`"),
-    ("import", ["runs.xlsx"], 2, "`runs.xlsx` must end in .csv or .jsonl"),
+    ("import", ["runs.xlsx"], 3, "There is no file or folder `runs.xlsx`"),
     ("import", ["runs.csv", "--map", "x"], 2, "`--map` takes COLUMN=NAME, such as learning_rate=lr, not 'x'"),
     ("import", ["runs.csv", "--map", "a=x", "--map", "a=y"], 2, "`--map` names the column `a` twice"),
     ("export", ["table.xlsx"], 2, "`table.xlsx` must end in .csv or .jsonl"),
