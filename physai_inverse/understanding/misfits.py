@@ -34,6 +34,10 @@ GAIN, GAIN_PER_ROW = 6.0, 0.08
 """Nats of held-out log density that must be gained."""
 MAX_SCALES = 8
 """Parameters whose scale is tested."""
+MAX_STEPS = 10
+"""Places of steps that are tested, the most suspicious of them."""
+MAX_AGAIN = 4
+"""Suspicions that are tested again beside what was found, the best of the first time."""
 RATIO = 10.0
 """Ratio of largest to smallest value from which a logarithmic scale is thought of."""
 REACH = 0.15
@@ -52,8 +56,10 @@ TWO_GROUPS = 6.0
 1995: "strong")."""
 LEAST_GROUP = 0.15
 """Share of the rows that the smaller of the two groups needs: fewer are outliers."""
-DRIFT = 1.63
-"""Quantile 0.99 of Kolmogorov's distribution, for the largest sum of residuals in the order of training."""
+DRIFT = 1.95
+"""Quantile 0.999 of Kolmogorov's distribution, for the largest sum of residuals in the order of training."""
+LEAST_DRIFT = 0.5
+"""Standard deviations of the residuals between their means before and after a change that is worth naming."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +195,10 @@ def drift(places: "np.ndarray", residuals: "np.ndarray", data: Dataset) -> Itera
     order = np.argsort(np.array(data.numbers)[places], kind="stable")
     sums = np.cumsum(residuals[order] - residuals.mean()) / max(float(np.std(residuals)), 1e-12)
     place = int(np.argmax(np.abs(sums)))
-    if abs(float(sums[place])) / math.sqrt(len(sums)) > DRIFT:
+    before, after = residuals[order[: place + 1]], residuals[order[place + 1 :]]
+    apart = abs(float(np.mean(before) - np.mean(after))) if len(after) else 0.0
+    sure = abs(float(sums[place])) / math.sqrt(len(sums)) > DRIFT
+    if sure and apart > LEAST_DRIFT * float(np.std(residuals)):
         number = data.numbers[places[order[min(place + 1, len(order) - 1)]]]
         word = "lower" if sums[place] > 0 else "higher"
         yield Misfit(
@@ -223,12 +232,16 @@ def _steps_and_scales(
         for column in numbers[:MAX_SCALES]
         if _other_scale(now, data.space.names[column]) is not None
     ]
-    for column in numbers:
-        cuts = {
+    suspected = [
+        (strength, data.space.names[column], cut)
+        for column in numbers
+        for strength, cut in (
             *_bent(data.units[places], residuals, column),
             *_jumps(data.units[rows], latent, column, numbers),
-        }
-        changes += [("step", data.space.names[column], cut) for cut in sorted(cuts)]
+        )
+    ]
+    suspected.sort(key=lambda item: -item[0])
+    changes += [("step", name, cut) for _, name, cut in suspected[:MAX_STEPS]]
     best = _densities(surrogate, now, metric, seed)
     for _ in range(MOST_FOUND):
         tried = [(change, _changed(now, *change)) for change in changes]
@@ -246,7 +259,8 @@ def _steps_and_scales(
         assert changed is not None
         yield _named(kind, name, cut, gain, data.space)
         now, best = changed, worth[place]
-        changes = [change for change in changes if change[1] != name]
+        order = sorted(range(len(kept)), key=lambda item: -gains[item])
+        changes = [kept[item][0] for item in order if kept[item][0][1] != name][:MAX_AGAIN]
 
 
 def _named(kind: str, name: str, cut: float, gain: float, space: Space) -> Misfit:
@@ -288,8 +302,8 @@ def _densities(surrogate: AbstractSurrogate, data: Dataset, metric: str, seed: i
     )
 
 
-def _bent(units: "np.ndarray", residuals: "np.ndarray", column: int) -> list[float]:
-    """Give the cut at which residuals on both sides are most opposite.
+def _bent(units: "np.ndarray", residuals: "np.ndarray", column: int) -> list[tuple[float, float]]:
+    """Give strength and place of the cut at which residuals on both sides are most opposite.
 
     A smooth map passes half way up a step: it errs to one side below it and to the other above, the more the
     nearer. The sum of residuals with that sign and a weight that falls over `REACH`, over its spread.
@@ -302,11 +316,14 @@ def _bent(units: "np.ndarray", residuals: "np.ndarray", column: int) -> list[flo
     away = units[:, column] - cuts[:, None]
     weight = np.sign(away) * np.exp(-np.abs(away) / REACH)
     strength = np.abs(weight @ residuals) / np.sqrt(np.sum(weight**2, axis=1))
-    return [float(cuts[int(np.argmax(strength))])]
+    place = int(np.argmax(strength))
+    return [(float(strength[place]), float(cuts[place]))]
 
 
-def _jumps(units: "np.ndarray", latent: "np.ndarray", column: int, numbers: list[int]) -> list[float]:
-    """Give the cut that explains most of what a sum of parabolas, one a number, leaves over."""
+def _jumps(
+    units: "np.ndarray", latent: "np.ndarray", column: int, numbers: list[int]
+) -> list[tuple[float, float]]:
+    """Give strength and place of the cut that explains most of what a sum of parabolas, one a number, leaves."""
     import numpy as np
 
     cuts = _cuts(units[:, column])
@@ -318,7 +335,9 @@ def _jumps(units: "np.ndarray", latent: "np.ndarray", column: int, numbers: list
     left = latent - basis @ (basis.T @ latent)
     sides = sides - basis @ (basis.T @ sides)
     explained = (left @ sides) ** 2 / np.maximum(np.sum(sides**2, axis=0), 1e-9)
-    return [float(cuts[int(np.argmax(explained))])]
+    place = int(np.argmax(explained))
+    strength = math.sqrt(float(explained[place]) / max(float(left @ left) / len(left), 1e-12))
+    return [(strength, float(cuts[place]))]
 
 
 def _cuts(values: "np.ndarray") -> "np.ndarray":

@@ -26,6 +26,7 @@ GOOD_R2 = 0.7
 LEAST_RANK = 0.4
 SURE = 2.0
 """Standard errors by which a rank correlation must differ from zero, and coverage from what is claimed."""
+LEAST_COVERAGE = 0.85
 LEAST_LEARNABLE = 0.05
 """Share of the variance that noise is taken to leave at least."""
 OUTLYING = 3.0
@@ -126,8 +127,9 @@ def judged(scores: Scores, noise: Noise | None = None) -> Verdict:
 
 
 def overconfident(scores: Scores) -> bool:
-    """Say whether fewer values lie in the 90 % intervals than chance explains."""
-    return scores.coverage_90 < 0.9 - SURE * math.sqrt(0.9 * 0.1 / max(scores.rows, 1))
+    """Say whether clearly fewer values lie in the 90 % intervals than that: below 85 %, and beyond chance."""
+    chance = 0.9 - SURE * math.sqrt(0.9 * 0.1 / max(scores.rows, 1))
+    return scores.coverage_90 < min(LEAST_COVERAGE, chance)
 
 
 def cautions(models: Mapping[str, AbstractMetricModel], metrics: Iterable[str]) -> tuple[str, ...]:
