@@ -31,6 +31,9 @@ NUM_RIVALS = 32
 NUM_NODES = 41
 """Nodes of the quadrature over Z, evenly spaced in probability's tails up to `REACH`."""
 REACH = 4.0
+LEAST_VALUE = 1e-4
+"""Standard deviations of the noise that a repetition must be expected to gain: below, the quadrature's own error
+would choose it, and any configuration."""
 MOST_REPLICATES = 5
 """Trainings of one configuration beyond which another is not offered."""
 
@@ -91,7 +94,7 @@ def worth_repeating(
         values = values * np.exp(np.clip(prices[-1] - prices, -100.0, 100.0))
     old = np.where(counts[leading] < MOST_REPLICATES, values[:-1], -np.inf)
     best = int(np.argmax(old))
-    return np.asarray(points[best]) if old[best] > values[-1] else None
+    return np.asarray(points[best]) if old[best] > max(values[-1], LEAST_VALUE * model.noise) else None
 
 
 def _joined(model: AbstractMetricModel) -> bool:

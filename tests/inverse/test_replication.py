@@ -10,6 +10,7 @@ from physai_inverse.inverse.replication import MOST_REPLICATES, knowledge_gradie
 from physai_inverse.objective import Minimize, Objective, as_objective
 from physai_inverse.observations import Observation, TrialState
 from physai_inverse.space import Float, Space
+from physai_inverse.surrogates import GaussianProcess
 from tests.fakes import Known, KnownSurrogate
 
 LINE = Space(x=Float(0.0, 1.0))
@@ -111,3 +112,13 @@ def test_what_failed_once_or_is_running_is_not_repeated(then: str) -> None:
         )
         again.append(round(float(proposed[0].unit[0]), 9) == 0.3)
     assert any(again) == (then == "done")
+
+
+def test_a_repetition_that_can_gain_nothing_is_not_offered() -> None:
+    space = Space(x=Float(0.0, 1.0))
+    seen = [Observation({"x": place / 39}, {"y": 10.0 * place / 39 + 0.001 * (place % 3)}) for place in range(40)]
+    data = Dataset.from_observations(space, seen)
+    forward = GaussianProcess().fit(data, seed=0)
+    far = data.units[20:]  # nothing here can beat the new point
+    objective = as_objective("minimize y")
+    assert worth_repeating(forward, objective, far, np.ones(len(far), dtype=int), data.units[0]) is None
