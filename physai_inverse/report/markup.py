@@ -2,10 +2,11 @@
 
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from physai_inverse.report.words import visible
 
+DIGITS = 6
 VOID = frozenset({"meta", "br", "hr"})
 
 
@@ -49,6 +50,17 @@ def join(*children: object) -> Markup:
         else:
             parts.append(text(child))
     return Markup("".join(parts))
+
+
+def rounded(data: object) -> object:
+    """Round every number to `DIGITS` digits: more than a screen shows, and half of the bytes."""
+    if isinstance(data, float):
+        return float(f"{data:.{DIGITS}g}")
+    if isinstance(data, Mapping):
+        return {key: rounded(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [rounded(value) for value in data]
+    return data
 
 
 def embedded(data: object) -> Markup:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from physai_inverse.forward import Scores
 from physai_inverse.report.figures import (
+    MOST_DOTS,
     OURS,
     OURS_FAINT,
     SOFT,
@@ -14,6 +15,8 @@ from physai_inverse.report.figures import (
     bounds,
     is_log,
     layout,
+    thinned,
+    widened,
 )
 from physai_inverse.study import Study
 
@@ -45,8 +48,8 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
     log = is_log(core)
     ends = bounds(core, log=log)
     if ends is not None:  # an interval may reach far beyond what is worth showing, and below zero
-        low, high = (np.clip(edge, *_widened(ends, 1.0, log=log)) for edge in (low, high))
-        near = np.clip([*low, *high], *_widened(ends, 0.15, log=log))
+        low, high = (np.clip(edge, *widened(ends, 1.0, log=log)) for edge in (low, high))
+        near = np.clip([*low, *high], *widened(ends, 0.15, log=log))
         ends = bounds([*core, *near.tolist()], log=log)
     inside = (measured >= low) & (measured <= high)
     traces: list[Trace] = []
@@ -66,14 +69,17 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
         (True, "Inside its interval", OURS, OURS_FAINT, "circle"),
         (False, "Outside", WRONG, WRONG, "diamond"),
     ):
-        rows = inside == flag
-        if not rows.any():
+        every = np.flatnonzero(inside == flag)
+        if not len(every):
             continue
+        share = max(round(MOST_DOTS * len(every) / len(inside)), 2)
+        rows = every[thinned(len(every), share)]
+        title = f"{title} ({len(every):,}" + (f", {len(rows):,} drawn)" if len(rows) < len(every) else ")")
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": f"{title} ({int(rows.sum())})",
+                "name": title,
                 "x": measured[rows].tolist(),
                 "y": predicted[rows].tolist(),
                 "marker": {"color": colour, "size": 7, "symbol": symbol},
@@ -89,19 +95,11 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
                 "hovertemplate": "measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
             }
         )
-    return {
-        "data": traces,
-        "layout": layout(
+    return Figure(
+        data=traces,
+        layout=layout(
             height=420,
             xaxis=axis(f"{name}, measured", log=log, within=ends),
             yaxis=axis(f"{name}, predicted without it", log=log, within=ends),
         ),
-    }
-
-
-def _widened(ends: tuple[float, float], part: float, *, log: bool) -> tuple[float, float]:
-    """Widen an axis by a part of its length to both sides."""
-    low, high = ends
-    if log:
-        return low * (low / high) ** part, high * (high / low) ** part
-    return low - part * (high - low), high + part * (high - low)
+    )

@@ -162,6 +162,11 @@ def overconfident(scores: Scores) -> bool:
     return scores.rows >= FEW_ROWS and scores.coverage_90 < 0.9 - 2 * math.sqrt(0.9 * 0.1 / scores.rows)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def listing(items: Sequence[str], most: int = 4) -> str:
     """Join a few items with commas, saying how many more there are."""
     more = f" and {len(items) - most} more" if len(items) > most else ""
