@@ -219,6 +219,11 @@ class AbstractMetricModel(ABC):
         return {}
 
     @property
+    def num_rows(self) -> int:
+        """Number of values that the model rests on; 0 where it does not say."""
+        return 0
+
+    @property
     def members(self) -> Mapping[str, float]:
         """What the model is mixed of: surrogate to its weight; empty where it is one piece."""
         return {}

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from physai_inverse.cli.tables import config_text, estimate_text, new_table, number_text, scalar_text
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ MOST_SHARES = 4
 def answer_parts(found: "Answer", metrics: Sequence[str]) -> "Iterator[Table | Text | str]":
     """Give what is printed of an answer, one after the other."""
     yield answer_table(found, metrics)
+    for caution in found.cautions:
+        yield f"[yellow]Caution: {escape(caution)}[/yellow]"
     if not found.reachable:
         return
     yield marginals_table(found)

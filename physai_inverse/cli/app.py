@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "heartbeat": (loop_commands.heartbeat, ("heartbeat study.yaml 7 --token TOKEN",)),
     "enqueue": (loop_commands.enqueue, ("enqueue study.yaml lr=0.01 width=64 optimizer=adamw",)),
     "recommend": (question_commands.recommend, ("recommend study.yaml",)),
+    "fit": (question_commands.fit, ("fit study.yaml", "fit study.yaml --metric val_loss --json")),
     "predict": (
         question_commands.predict,
         ("predict study.yaml lr=0.01 width=64 optimizer=adamw", "predict study.yaml configs.jsonl --json"),

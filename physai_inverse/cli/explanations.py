@@ -61,6 +61,9 @@ def _lines(trial: "Trial") -> Iterator[tuple[str, str]]:
     active = note.get("active")
     if isinstance(active, list):
         yield "active", ", ".join(map(str, active))
+    warned = note.get("cautions")
+    if isinstance(warned, list):
+        yield "caution", "\n".join(map(str, warned))
     ends = _mapping(note.get("ends"))
     if ends:
         yield "at an end", ", ".join(f"{name} ({end})" for name, end in ends.items())

@@ -79,6 +79,7 @@ def recommendation_json(found: "Recommendation") -> dict[str, object]:
         "probability": found.probability,
         "meaning": found.meaning,
         "trainings": found.trainings,
+        "cautions": list(found.cautions),
         **({} if found.fidelity is None else {"fidelity": found.fidelity}),
         "predictions": {name: estimate.as_plain() for name, estimate in found.predictions.items()},
         "measured": {name: plain_metric(metric) for name, metric in found.measured.items()},

@@ -1,10 +1,42 @@
-"""Commands that ask what is known: predict, invert, recommend, pareto. None of them trains or writes."""
+"""Commands that ask what is known: fit, predict, invert, recommend, pareto. None of them trains or writes."""
 
 from typing import Annotated
 
 import typer
 
 from physai_inverse.cli.options import AsJson, StudyFile, real, whole
+
+
+def fit(
+    study: StudyFile,
+    metric: Annotated[
+        list[str] | None, typer.Option("--metric", help="Of this metric; may be given several times.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the forward map and say how far to believe it.
+
+    Each metric is predicted where it was not seen: R2, rank correlation, log score, CRPS, coverage of the 50 % and
+    90 % intervals, calibration, outliers, noise against model error; and a verdict in words. Steps, wrong scales,
+    contradicting rows and hidden variables are named. Nothing is trained or written.
+    """
+    from physai_inverse.cli.json_lines import print_json
+    from physai_inverse.cli.opening import open_existing
+
+    _, opened = open_existing(study)
+    report = opened.fit(metric)
+    if as_json:
+        for name in report:
+            print_json(report[name].as_plain())
+        for name, reason in report.left_out.items():
+            print_json({"metric": name, "left_out": reason})
+        return
+    from physai_inverse.cli.fits import fit_parts
+    from physai_inverse.cli.tables import console
+
+    terminal = console()
+    for part in fit_parts(report):
+        terminal.print(part)
 
 
 def predict(
@@ -133,6 +165,8 @@ def recommend(study: StudyFile, as_json: AsJson = False) -> None:
     terminal = console()
     terminal.print(recommendation_table(found, list(found.predictions), spec.metrics))
     terminal.print(f"Probability {found.probability:.2f} {found.meaning}.", soft_wrap=True)
+    for caution in found.cautions:
+        terminal.print(f"Caution: {caution}", style="yellow", soft_wrap=True)
 
 
 def pareto(study: StudyFile, as_json: AsJson = False) -> None:

@@ -86,6 +86,7 @@ def proposals_table(trials: "Sequence[Trial]") -> Table:
     predicted = list(dict.fromkeys(name for trial in trials for name in _predicted(trial)))
     captions = ["predicted: median and 90 % interval of one training"] if predicted else []
     captions += dict.fromkeys(line for trial in trials for line in leaning_lines(trial.note))
+    captions += dict.fromkeys(line for trial in trials for line in caution_lines(trial.note))
     table = new_table(caption="\n".join(captions) or None)
     table.add_column("#", justify="right")
     table.add_column("configuration", ratio=1)
@@ -125,6 +126,12 @@ def leaning_lines(note: Mapping[str, object]) -> list[str]:
     if isinstance(beliefs, Mapping):
         lines.append(f"beliefs: weight {beliefs['weight']:.2f}, trust {beliefs['trust']:.2f}")
     return lines
+
+
+def caution_lines(note: Mapping[str, object]) -> list[str]:
+    """Say why the map behind a suggestion is not to be relied on."""
+    warned = note.get("cautions")
+    return [f"Caution: {line}" for line in warned] if isinstance(warned, list) else []
 
 
 def trials_table(trials: "Sequence[Trial]", metrics: Sequence[str]) -> Table:

@@ -13,6 +13,7 @@ from physai_inverse.study.results import (
 from physai_inverse.study.run import Progress, best_measured, comparable, run
 from physai_inverse.study.study import Study
 from physai_inverse.study.upcoming import upcoming
+from physai_inverse.study.validation import FitReport, MetricFit
 from physai_inverse.study.verification import Verification, Verified
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Campaign",
     "Confirmation",
     "Estimate",
+    "FitReport",
+    "MetricFit",
     "ParetoPoint",
     "ParetoSet",
     "PredictionTable",

@@ -119,6 +119,7 @@ def _notes(
 ) -> list[dict[str, Any]]:
     """Say why: the kind of each proposal, what speaks for and against it (see `Reason`), and what it leans on."""
     from physai_inverse.inverse import reasons
+    from physai_inverse.understanding import cautions
 
     notes: list[dict[str, Any]] = [{"kind": item.kind} for item in proposed]
     if convinced:
@@ -130,5 +131,9 @@ def _notes(
     if leaning:
         for note in notes:
             note["earlier"] = leaning
+    warned = cautions(forward.models, objective.metrics)
+    if warned:
+        for note in notes:
+            note["cautions"] = list(warned)
     found = reasons(forward, fitted.data, objective, units, judged=judged)
     return [{**note, **reason.as_plain()} for note, reason in zip(notes, found, strict=True)]

@@ -78,6 +78,7 @@ def recommendation(
 ) -> Recommendation:
     """Name the configuration to use in the end; see `Study.recommend`."""
     from physai_inverse.inverse import recommend
+    from physai_inverse.understanding import cautions
 
     data = fitted.data
     chosen = recommend(fitted.judged(objective), data, objective, seed=child(seed, "recommend"))
@@ -93,6 +94,7 @@ def recommendation(
         measured=trials[number].metrics,
         trainings=sum(data.space.complete(trials[other].config) == config for other in trained),
         fidelity=trials[number].fidelity,
+        cautions=cautions(fitted.map(objective.metrics).models, objective.metrics),
     )
 
 
@@ -125,6 +127,7 @@ def trade_off(
 def answer_query(fitted: Fitted | Climbed, query: Objective, num: int, *, seed: int) -> Answer:
     """Answer an inverse query; see `Study.invert`."""
     from physai_inverse.inverse import answer
+    from physai_inverse.understanding import cautions
 
     query = query.over(fitted.data.space.parameters, fitted.data.columns)
     found = answer(fitted.judged(query), fitted.data, query, num, seed=child(seed, "invert", str(query)))
@@ -145,6 +148,7 @@ def answer_query(fitted: Fitted | Climbed, query: Objective, num: int, *, seed: 
         tolerances=found.tolerances,
         ridges=found.ridges,
         shortfalls=found.shortfalls,
+        cautions=cautions(fitted.map(query.metrics).models, query.metrics),
     )
 
 

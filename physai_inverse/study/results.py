@@ -116,6 +116,7 @@ class Recommendation:
         measured: what the trial itself measured.
         trainings: how many trainings of this configuration there are.
         fidelity: how much the trial was given, in a study with a fidelity; predictions are of a full training.
+        cautions: why the map behind it is not to be relied on, one sentence a metric; empty where it is.
     """
 
     number: int
@@ -126,6 +127,7 @@ class Recommendation:
     measured: Mapping[str, Metric]
     trainings: int
     fidelity: float | None = None
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ class Answer(Sequence[dict[str, Scalar]]):
             gone.
         ridges: directions along which several may move together for longer.
         shortfalls: for each goal, how far the first configuration is from it.
+        cautions: why the map behind it is not to be relied on, one sentence a metric; empty where it is.
     """
 
     query: str
@@ -209,6 +212,7 @@ class Answer(Sequence[dict[str, Scalar]]):
     tolerances: tuple["Tolerance", ...] = field(repr=False)
     ridges: tuple["Ridge", ...] = field(repr=False)
     shortfalls: tuple["Shortfall", ...] = field(repr=False)
+    cautions: tuple[str, ...] = ()
 
     def __getitem__(self, index: int) -> dict[str, Scalar]:  # type: ignore[override]  # no slices
         return self.configs[index]
@@ -239,6 +243,7 @@ class Answer(Sequence[dict[str, Scalar]]):
             "reachable": self.reachable,
             "plausibility": self.plausibility,
             "statement": self.statement,
+            "cautions": list(self.cautions),
             "volume": self.volume,
             "configs": [
                 {

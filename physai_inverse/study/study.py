@@ -45,6 +45,7 @@ from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Rec
 from physai_inverse.study.run import OnProgress, Progress, run
 from physai_inverse.study.rungs import Climbed, Standing, standings
 from physai_inverse.study.stopping import judge, rule_for
+from physai_inverse.study.validation import fit
 from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
 
@@ -441,4 +442,5 @@ class Study:
         check_count("n", n)
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
 
+    fit = fit  # a function of the study and metrics: how far to believe the map of each
     verify = verify  # a function of the study, its answer and a trainer

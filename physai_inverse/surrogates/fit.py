@@ -2,7 +2,7 @@
 
 Priors, as densities over the logarithms (a density over the lengthscale itself would pull towards planes):
 
-    log l     N(log 0.3 + log(g) / 2, 0.8^2)     g: number of lengthscales
+    log l     N(log 0.3 + log(g) / 2, 0.8^2)     g: number of lengthscales; N(log g, 0.8^2) where rough
     s2        InvGamma(2, 2)
     log rho   N(-4, 2^2)
     log of the noise's variance: N(log of the pooled variance of replicates, (1/2 + sqrt(2 / degrees))^2), where
@@ -29,6 +29,8 @@ from physai_inverse.surrogates.pairs import Pairs
 
 LENGTHSCALE_CENTRE = 0.3
 LENGTHSCALE_SPREAD = 0.8
+ROUGH_CENTRE = 1.0
+"""Median lengthscale of a rough kernel, as a multiple of g: distances add up column by column there."""
 SCALE_SHAPE, SCALE_RATE = 2.0, 2.0
 RATIO_CENTRE, RATIO_SPREAD = -4.0, 2.0
 LENGTHSCALE_RANGE = (1e-3, 1e4)
@@ -56,11 +58,13 @@ class Priors:
         num_groups: number of lengthscales.
         replicates: pooled variance of replicates and its degrees of freedom; None without replicates.
         ratio_centre: the median log noise ratio.
+        rough: whether they are priors of a rough kernel.
     """
 
     num_groups: int
     replicates: tuple[float, int] | None = None
     ratio_centre: float = RATIO_CENTRE
+    rough: bool = False
 
     def __call__(self, logs: np.ndarray) -> tuple[float, np.ndarray]:
         """Give log-density (up to a constant) and gradient ``[g + 2]``."""
@@ -83,6 +87,8 @@ class Priors:
     @property
     def centre(self) -> float:
         """The median log-lengthscale."""
+        if self.rough:
+            return float(np.log(ROUGH_CENTRE * self.num_groups))
         return float(np.log(LENGTHSCALE_CENTRE) + 0.5 * np.log(self.num_groups))
 
 
@@ -132,12 +138,12 @@ def climb(
             `FIRST_CURVATURE` where it is left out.
     """
     if rows.pairs is None:
-        rows = replace(rows, pairs=Pairs.of(rows.features, rows.groups))
+        rows = replace(rows, pairs=Pairs.of(rows.features, rows.groups, rough=priors.rough))
     best: list[Fitted] = []
     latest: list[Sites] = []
 
     def density(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        covariance = Covariance.from_logs(logs)
+        covariance = Covariance.from_logs(logs, rough=priors.rough)
         try:
             found = evidence(rows, covariance, latest[-1] if latest else None, tolerance=SITE_TOLERANCE)
         except np.linalg.LinAlgError:
@@ -165,7 +171,7 @@ def climb(
         curvature=FIRST_CURVATURE * np.eye(len(start)) if curvature is None else curvature,
     )
     if not best:
-        return Fitted(Covariance.from_logs(start), -np.inf, None)
+        return Fitted(Covariance.from_logs(start, rough=priors.rough), -np.inf, None)
     return replace(best[-1], curvature=learned)
 
 

@@ -1,4 +1,7 @@
-"""The covariance of the Gaussian process: Matern-5/2 with a lengthscale per group of columns, and a constant.
+"""The covariance of a Gaussian process with a lengthscale per group of columns, and a constant.
+
+Two shapes: Matern-5/2 of the distance, for what is smooth, and the exponential of the sum of distances along each
+column, for what is *rough*: steps along a parameter, categories that each do as they like.
 
 The constant stands for an unknown mean: a prior N(0, `MEAN_VARIANCE`) on it, integrated in closed form, so that
 everything downstream (leave-one-out, conditioning, censoring) is the plain zero-mean process and stays exact.
@@ -7,7 +10,8 @@ Symbols:
     X  ``[n, f]``   features, centred so that squares stay small
     l  ``[g]``      lengthscales, one a group of columns
     D  ``[n, m]``   sqrt(5) times the scaled distance
-    K  ``[n, m]``   (1 + D + D^2 / 3) exp(-D), the Matern-5/2 correlation
+    K  ``[n, m]``   (1 + D + D^2 / 3) exp(-D), the Matern-5/2 correlation; exp(-B) where it is rough
+    B  ``[n, m]``   sum over columns of the scaled distance along each
     s2, rho         output scale (a variance), ratio of the noise to it
     C  ``[n, n]``   s2 (K + rho I) + MEAN_VARIANCE + diag(extra), the covariance of noisy latent values
 
@@ -39,11 +43,13 @@ class Covariance:
         lengthscales: ``[g]``.
         scale: the output scale, a variance.
         ratio: the variance of the noise, as a multiple of the scale.
+        rough: whether the correlation is exp(-B), not Matern-5/2.
     """
 
     lengthscales: np.ndarray
     scale: float
     ratio: float
+    rough: bool = False
 
     @property
     def noise(self) -> float:
@@ -56,10 +62,10 @@ class Covariance:
         return self.scale + MEAN_VARIANCE
 
     @classmethod
-    def from_logs(cls, logs: np.ndarray) -> "Covariance":
+    def from_logs(cls, logs: np.ndarray, *, rough: bool = False) -> "Covariance":
         """Read ``[g + 2]`` logarithms: lengthscales, scale, ratio."""
         values = np.exp(logs)
-        return cls(values[:-2], float(values[-2]), float(values[-1]))
+        return cls(values[:-2], float(values[-2]), float(values[-1]), rough)
 
     @property
     def logs(self) -> np.ndarray:
@@ -68,7 +74,8 @@ class Covariance:
 
     def between(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Give the covariance ``[n, m]`` of noise-free values; both sides are scaled by the lengthscales."""
-        return self.scale * matern(distances(first, second)) + MEAN_VARIANCE
+        correlation = exponential(first, second) if self.rough else matern(distances(first, second))
+        return self.scale * correlation + MEAN_VARIANCE
 
 
 def distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -101,6 +108,21 @@ def matern(distance: np.ndarray) -> np.ndarray:
         slope += 1.0
         decay *= slope
     return result
+
+
+def exponential(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give exp(-B) between rows of scaled features, ``[n, m]``.
+
+    Source: the covariance of the Ornstein-Uhlenbeck process along each column (Rasmussen & Williams 2006, section
+    4.2.1), multiplied.
+    """
+    total = np.zeros((len(first), len(second)))
+    part = np.empty_like(total)
+    for one, two in zip(first.T, second.T, strict=True):
+        np.subtract.outer(one, two, out=part)
+        np.abs(part, out=part)
+        total -= part
+    return np.asarray(np.exp(total, out=total))
 
 
 def factor(covariance: np.ndarray) -> np.ndarray:

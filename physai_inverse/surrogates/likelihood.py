@@ -6,7 +6,7 @@ Symbols (see `kernel` and `censoring` for the others):
     b           R t
     evidence    -t'b / 2 - log|C + S| / 2 - n log(2 pi) / 2 + the sites' correction
     gradient    sum over rows and columns of (b b' - R) / 2 times dC; the sites need no derivative at their fixed
-                point; dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2
+                point; dK / dlog l = 5/3 (1 + D) exp(-D) (x - x')^2 / l^2, or exp(-B) |x - x'| / l where rough
 
 Source: Rasmussen & Williams (2006), equations 5.8, 5.9 and 5.27.
 """
@@ -93,17 +93,12 @@ def evidence(
     Raises:
         np.linalg.LinAlgError: the covariance cannot be factored.
     """
-    pairs = rows.pairs or Pairs.of(rows.features, rows.groups)
+    rough = covariance.rough
+    pairs = rows.pairs
+    if pairs is None or pairs.rough != rough:
+        pairs = Pairs.of(rows.features, rows.groups, rough=rough)
     places = pairs.order
-    inverse_squares = covariance.lengthscales**-2.0
-    squared = pairs.squares @ (5.0 * inverse_squares)
-    distance = np.sqrt(squared)
-    decay = np.exp(-distance)
-    slope = (1.0 + distance) * decay
-    squared *= decay
-    squared /= 3.0
-    squared += slope
-    correlation = squared
+    correlation, slope = _rough(pairs, covariance) if rough else _smooth(pairs, covariance)
     noisy = covariance.scale * correlation
     noisy += MEAN_VARIANCE
     noisy[places.diagonal] += covariance.noise + rows.extra
@@ -130,9 +125,28 @@ def evidence(
     gradient = np.empty(rows.num_groups + 2)
     gradient[-1] = covariance.noise * float(np.sum(outer[places.diagonal]))
     gradient[-2] = covariance.scale * float(outer @ correlation) + gradient[-1]
-    slope *= outer
-    gradient[:-2] = (5.0 / 3.0 * covariance.scale) * inverse_squares * (slope @ pairs.squares)
+    turn = slope * outer
+    by_length = 1.0 / covariance.lengthscales if rough else (5.0 / 3.0) * covariance.lengthscales**-2.0
+    gradient[:-2] = covariance.scale * by_length * (turn @ pairs.squares)
     return Evidence(value, gradient, sites, np.asarray(weights))
+
+
+def _smooth(pairs: Pairs, covariance: Covariance) -> tuple[np.ndarray, np.ndarray]:
+    """Give Matern-5/2 and (1 + D) exp(-D) of all pairs ``[p]``."""
+    squared = pairs.squares @ (5.0 * covariance.lengthscales**-2.0)
+    distance = np.sqrt(squared)
+    decay = np.exp(-distance)
+    slope = (1.0 + distance) * decay
+    squared *= decay
+    squared /= 3.0
+    squared += slope
+    return squared, slope
+
+
+def _rough(pairs: Pairs, covariance: Covariance) -> tuple[np.ndarray, np.ndarray]:
+    """Give exp(-B) of all pairs ``[p]``, twice: it is its own slope."""
+    correlation = np.exp(pairs.squares @ (-1.0 / covariance.lengthscales))
+    return correlation, correlation
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,11 @@ class MetricProcess(AbstractMetricModel):
         return 0.0 if self.trend is None else self.trend(units)
 
     @property
+    def num_rows(self) -> int:
+        """Number of values that the model rests on."""
+        return len(self.doubt)
+
+    @property
     def leaning(self) -> dict[str, float]:
         """Earlier study to its weight."""
         return {} if self.trend is None else dict(zip(self.trend.names, self.trend.weights, strict=True))

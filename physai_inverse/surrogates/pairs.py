@@ -6,7 +6,7 @@ a matrix to its Cholesky factorisation and inversion, with nothing copied and wi
 Symbols:
     p           n (n + 1) / 2 pairs, those of a row with itself among them
     packed      ``[p]`` a symmetric matrix ``[n, n]``
-    squares     ``[p, g]`` squared distances, one for each lengthscale
+    squares     ``[p, g]`` squared distances, one for each lengthscale; distances along columns for a rough kernel
 
 Source: Gustavson, Wasniewski, Dongarra & Langou, "Rectangular full packed format for Cholesky's algorithm" (ACM
 Transactions on Mathematical Software 37, 2010).
@@ -52,13 +52,15 @@ class Pairs:
     Args:
         order: which pair stands where.
         squares: ``[p, g]``, column by column in memory.
+        rough: whether they are sums of distances, not of squares.
     """
 
     order: Order
     squares: np.ndarray
+    rough: bool = False
 
     @classmethod
-    def of(cls, features: np.ndarray, groups: np.ndarray) -> "Pairs":
+    def of(cls, features: np.ndarray, groups: np.ndarray, *, rough: bool = False) -> "Pairs":
         """Measure the distances of rows of features ``[n, f]``, whose columns belong to lengthscales ``[f]``."""
         places = order(len(features))
         squares = np.zeros((len(places.first), int(groups.max()) + 1), order="F")
@@ -66,9 +68,12 @@ class Pairs:
             column = np.ascontiguousarray(column)
             offset = column[places.first]
             offset -= column[places.second]
-            offset *= offset
+            if rough:
+                np.abs(offset, out=offset)
+            else:
+                offset *= offset
             squares[:, group] += offset
-        return cls(places, squares)
+        return cls(places, squares, rough)
 
 
 def packed_factor(packed: np.ndarray, places: Order) -> np.ndarray:

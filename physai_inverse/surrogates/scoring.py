@@ -10,8 +10,6 @@ import numpy as np
 from physai_inverse.forward import AbstractWarp, Scores, normal_quantile
 from physai_inverse.normal import ndtr
 
-MIDDLE_HALF = normal_quantile(0.75)
-MIDDLE_NINE_TENTHS = normal_quantile(0.95)
 NUM_LEVELS = 32
 """Nodes of the quadrature over quantiles behind the continuous ranked probability score."""
 
@@ -30,26 +28,51 @@ def score(
     """
     if not len(measured):
         return no_scores()
-    latent = warp.forward(measured)
-    offset = (latent - mean) / deviation
+    offset = (warp.forward(measured) - mean) / deviation
     log_density = warp.log_slope(measured) - np.log(deviation) - 0.5 * (offset**2 + np.log(2.0 * np.pi))
-    predicted = warp.inverse(mean)
-    levels, _ = quadrature()
-    quantiles = np.stack([warp.inverse(mean + normal_quantile(level) * deviation) for level in levels], axis=1)
+    standard = np.array([normal_quantile(level) for level in scored_levels()])
+    return scored(warp, measured, mean[:, None] + standard * deviation[:, None], ndtr(offset), log_density, places)
+
+
+def scored_levels() -> tuple[float, ...]:
+    """Give the levels of the quantiles that `scored` asks for: the median, 5 % and 95 %, and the quadrature's."""
+    return (0.5, 0.05, 0.95, *quadrature()[0])
+
+
+def scored(
+    warp: AbstractWarp,
+    measured: np.ndarray,
+    quantiles: np.ndarray,
+    ranks: np.ndarray,
+    log_density: np.ndarray,
+    places: np.ndarray,
+) -> Scores:
+    """Score predicted distributions on the latent scale against values in the metric's units.
+
+    Args:
+        warp: the way to the latent scale.
+        measured: ``[rows]`` values, at least one; censored ones left out.
+        quantiles: ``[rows, levels]`` predicted latent quantiles at `scored_levels`.
+        ranks: ``[rows]`` predicted probability below each value.
+        log_density: ``[rows]`` predicted log density of each value, in the metric's units.
+        places: ``[rows]`` the row of the dataset that each value stands in.
+    """
+    latent, median = warp.forward(measured), quantiles[:, 0]
+    predicted, low, high, *_ = (in_units := warp.inverse(quantiles)).T
     return Scores(
         rows=len(measured),
         rmse=_root_mean_square(predicted, measured),
-        r2=explained(latent, mean),
-        rank_correlation=rank_correlation(mean, latent),
+        r2=explained(latent, median),
+        rank_correlation=rank_correlation(median, latent),
         log_density=float(np.mean(log_density)),
-        coverage_50=float(np.mean(np.abs(offset) <= MIDDLE_HALF)),
-        coverage_90=float(np.mean(np.abs(offset) <= MIDDLE_NINE_TENTHS)),
-        crps=float(np.mean(ranked_probability(quantiles, measured))),
+        coverage_50=float(np.mean(np.abs(ranks - 0.5) <= 0.25)),
+        coverage_90=float(np.mean(np.abs(ranks - 0.5) <= 0.45)),
+        crps=float(np.mean(ranked_probability(in_units[:, 3:], measured))),
         places=places,
-        ranks=ndtr(offset),
+        ranks=ranks,
         predicted=predicted,
-        low=warp.inverse(mean - MIDDLE_NINE_TENTHS * deviation),
-        high=warp.inverse(mean + MIDDLE_NINE_TENTHS * deviation),
+        low=low,
+        high=high,
         measured=measured,
     )
 

@@ -1,6 +1,7 @@
-"""What the forward map has understood: how each parameter acts on a metric."""
+"""What the forward map has understood: how each parameter acts on a metric, and how far it may be believed."""
 
 from physai_inverse.understanding.effects import Effect, main_effects
+from physai_inverse.understanding.misfits import Misfit, misfits
 from physai_inverse.understanding.slices import (
     Slice,
     Surface,
@@ -8,13 +9,35 @@ from physai_inverse.understanding.slices import (
     one_parameter_slices,
     two_parameter_slices,
 )
+from physai_inverse.understanding.trust import (
+    Noise,
+    Outlier,
+    Trust,
+    Verdict,
+    calibration,
+    cautions,
+    judged,
+    noise_of,
+    outliers,
+)
 
 __all__ = [
     "Effect",
+    "Misfit",
+    "Noise",
+    "Outlier",
     "Slice",
     "Surface",
+    "Trust",
+    "Verdict",
+    "calibration",
+    "cautions",
     "distances_beside",
+    "judged",
     "main_effects",
+    "misfits",
+    "noise_of",
     "one_parameter_slices",
+    "outliers",
     "two_parameter_slices",
 ]

@@ -394,3 +394,27 @@ def test_knowledge_that_cannot_be_used_stops_the_command(
     result = cli("suggest", fresh, *arguments)
     assert result.code == code
     assert message in result.err
+
+
+def test_fit_says_for_each_metric_how_far_to_believe_its_map(cli: Cli, study: Path) -> None:
+    shown = cli("fit", study)
+    assert (shown.code, shown.err) == (0, "")
+    assert "loss: trust the map of it" in shown.out
+    [found] = lines(cli("fit", study, "--metric", "loss", "--json").out)
+    assert found["trust"] in ("inside the data", "only as a ranking", "not at all")
+    assert isinstance(found["calibration"], list)
+    assert len(found["calibration"]) == 9
+    assert found["rows"] == 12
+
+
+def test_fit_without_a_training_says_what_to_do(cli: Cli, fresh: Path) -> None:
+    cli("suggest", fresh)
+    empty = cli("fit", fresh)
+    assert empty.code == 3
+    assert "Observe or import a training first" in empty.err
+
+
+def test_fit_names_the_metrics_that_there_are(cli: Cli, study: Path) -> None:
+    unknown = cli("fit", study, "--metric", "lost")
+    assert unknown.code == 3
+    assert "'loss'" in unknown.err
