@@ -151,8 +151,8 @@ def shares_figure(effects: Sequence[Effect], labels: Mapping[str, str]) -> Figur
             height=90 + 30 * len(turned),
             barmode="overlay",
             xaxis=axis(
-                "share of the variance over the space",
-                within=(0, 1.3 * max([*totals, 0.1])),
+                "share of the variance",
+                within=(0, 1.55 * max([*totals, 0.1])),
                 tickformat=".0%",
                 nticks=5,
             ),

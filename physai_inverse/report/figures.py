@@ -105,6 +105,9 @@ LOG_RATIO = 30.0
 SKEWED_RATIO = 8.0
 """The same for values most of which crowd at the low end."""
 
+LABELS = 34
+"""Signs that fit beside each other below a small figure."""
+
 REACH = 0.4
 """Part of an axis' length, to either side, that bands may add to it."""
 
@@ -234,7 +237,8 @@ def parameter_axis(parameter: FreeParameter, title: str = "", **more: object) ->
     listed: Axis = {
         "tickmode": "array",
         "tickvals": list(shown),
-        "ticktext": [plain(scalar(options[place]), 14) for place in shown],
+        "ticktext": [plain(scalar(options[place]), max(LABELS // len(shown), 4)) for place in shown],
+        "tickangle": 0,
         "showgrid": False,
     }
     return axis(title, within=(-0.6, len(options) - 0.4)) | listed | more

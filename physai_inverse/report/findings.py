@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from physai_inverse.errors import FitFailed, InvalidInput, NotFound
-from physai_inverse.forward import Dataset, Scores
+from physai_inverse.forward import Dataset
 from physai_inverse.observations import Scalar
 from physai_inverse.report.effects import effects_of
 from physai_inverse.report.leaders import Leader, leaders
 from physai_inverse.report.maps import telling_surfaces
-from physai_inverse.report.markup import Markup, element, join
-from physai_inverse.report.slices import Near, centre_of, measured_trials, near, widest_first
+from physai_inverse.report.markup import Markup, breakable, element, join
+from physai_inverse.report.slices import Near, centre_of, near, trained, widest_first
 from physai_inverse.space import Constant
 from physai_inverse.store import Trial
-from physai_inverse.study import Answer, Campaign, Recommendation, Study, upcoming
+from physai_inverse.study import Answer, Campaign, MetricFit, Recommendation, Study, upcoming
 from physai_inverse.understanding import Effect, Slice, Surface, one_parameter_slices
 
 MOST_PANELS = 300
@@ -66,7 +67,8 @@ class Findings:
         recommendation: None while there is nothing to recommend.
         leaders: the best configurations, the recommended one first.
         centre: the configuration that slices go through; None where nothing ended well.
-        scores: metric to its held-out scores.
+        fits: metric to how far its forward map may be believed.
+        numbers: the trials of the rows that the held-out values stand in; empty where they are not known.
         unfitted: metric to the reason why it has no forward map.
         acting: metric to what acts on it.
         upcoming: what would be trained next.
@@ -83,7 +85,8 @@ class Findings:
     recommendation: Recommendation | None
     leaders: Sequence[Leader] = ()
     centre: Mapping[str, Scalar] | None = None
-    scores: Mapping[str, Scores] = field(default_factory=dict)
+    fits: Mapping[str, MetricFit] = field(default_factory=dict)
+    numbers: Sequence[int] = ()
     unfitted: Mapping[str, str] = field(default_factory=dict)
     acting: Mapping[str, Acting] = field(default_factory=dict)
     upcoming: Sequence[Trial] = ()
@@ -93,7 +96,7 @@ class Findings:
         """Write the name of a parameter or metric, with what it means where that is known."""
         meaning = self.labels.get(name)
         faint = None if meaning in (None, name) else element("span", meaning, class_="meaning")
-        return join(name, faint)
+        return join(breakable(name), faint)
 
     @property
     def first(self) -> str:
@@ -104,6 +107,11 @@ class Findings:
     def finished(self) -> list[Trial]:
         """The trials that have ended."""
         return [trial for trial in self.trials if trial.state.finished]
+
+    @cached_property
+    def configs(self) -> list[dict[str, Scalar]]:
+        """The configurations of the trials that have ended, completed."""
+        return [self.study.space.complete(trial.config) for trial in self.finished]
 
     @property
     def constants(self) -> dict[str, Scalar]:
@@ -134,17 +142,18 @@ def gather(
     """Find out everything that a page tells; a metric that cannot be modelled is left out with its reason."""
     trials = tuple(study.trials)
     finished = [trial for trial in trials if trial.state.finished]
-    columns = Dataset.from_observations(study.space, [trial.observation() for trial in finished]).columns
+    data = Dataset.from_observations(study.space, [trial.observation() for trial in finished])
+    columns = data.columns
     wanted = [name for name in (*study.objective.metrics, *labels) if name in columns]
     metrics = tuple(dict.fromkeys([*wanted, *columns]))
-    scores: dict[str, Scores] = {}
+    fits: dict[str, MetricFit] = {}
     unfitted: dict[str, str] = {}
     for name in metrics:
         if not len(columns[name].rows):
             unfitted[name] = "no finite value was recorded"
             continue
         try:
-            scores[name] = study.forward_map([name]).model(name).held_out()
+            fits[name] = study.fit([name], misfits=name in study.objective.metrics)[name]
         except (FitFailed, NotFound) as error:
             unfitted[name] = str(error)
     recommendation = campaign.recommendation if campaign is not None else _recommendation(study)
@@ -164,9 +173,10 @@ def gather(
         recommendation=recommendation,
         leaders=leaders(study, recommendation),
         centre=centre,
-        scores=scores,
+        fits=fits,
+        numbers=data.numbers if study.fidelity is None else (),
         unfitted=unfitted,
-        acting=_acting(study, list(scores), centre),
+        acting=_acting(study, list(fits), centre),
         upcoming=proposed,
         halted=halted,
     )
@@ -176,6 +186,7 @@ def _acting(study: Study, metrics: Sequence[str], centre: Mapping[str, Scalar] |
     metrics = metrics[: max(MOST_PANELS // max(study.space.dimension, 1), FEWEST_METRICS)]
     averaged = MOST_PREDICTIONS // max(16 * len(metrics) * study.space.dimension, 1)
     averaged = min(max(1 << max(averaged, 1).bit_length() - 1, MIN_AVERAGED), MAX_AVERAGED)
+    seen = trained(study)
     found = {}
     for name in metrics:
         effects = effects_of(study, name, num_samples=averaged)
@@ -183,7 +194,6 @@ def _acting(study: Study, metrics: Sequence[str], centre: Mapping[str, Scalar] |
             found[name] = Acting(effects, (), {}, ())
             continue
         slices = one_parameter_slices(study.forward_map([name]), name, centre)
-        seen = measured_trials(study, name)
         most = MOST_SURFACES if name in study.objective.metrics else FEWEST_SURFACES
         surfaces = telling_surfaces(study, name, centre, [each.parameter for each in effects], most)
         found[name] = Acting(

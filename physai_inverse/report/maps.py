@@ -25,7 +25,7 @@ from physai_inverse.report.figures import (
     parameter_axis,
     places,
 )
-from physai_inverse.report.slices import Near, centre_of, measured_trials, near
+from physai_inverse.report.slices import Near, centre_of, near, trained
 from physai_inverse.report.words import number
 from physai_inverse.space import Float, Integer
 from physai_inverse.study import Study
@@ -65,7 +65,7 @@ def plot_map(
     around = config if config is not None else centre_of(study)
     forward = study.forward_map([metric])
     [surface] = two_parameter_slices(forward, metric, around, [(first, second)])
-    beside = near(study, measured_trials(study, metric), metric, around, [first, second])
+    beside = near(study, trained(study), metric, around, [first, second])
     names = labels or {}
     figures = map_figures(study, surface, beside, around, labels=names)
     titles = [f"{names.get(metric, metric)}, predicted", uncertainty_title(surface)]

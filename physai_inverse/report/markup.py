@@ -2,12 +2,15 @@
 
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from physai_inverse.report.words import visible
 
 DIGITS = 6
-VOID = frozenset({"meta", "br", "hr"})
+_JOINTS = re.compile(r"(?<=\w)([_./-]+)(?=\w)")
+
+VOID = frozenset({"meta", "br", "hr", "wbr"})
 
 
 class Markup(str):
@@ -37,6 +40,18 @@ def element(tag: str, *children: object, **attributes: object) -> Markup:
         key = name.rstrip("_").replace("_", "-")
         head += f" {key}" if value is True else f' {key}="{text(value)}"'
     return Markup(f"<{head}>" if tag in VOID else f"<{head}>{join(*children)}</{tag}>")
+
+
+def breakable(name: object) -> Markup:
+    """Give a name that may break after its joints, on a narrow screen."""
+    if isinstance(name, Markup):
+        return name
+    return join(
+        *(
+            part if even % 2 == 0 else join(part, element("wbr"))
+            for even, part in enumerate(_JOINTS.split(str(name)))
+        )
+    )
 
 
 def join(*children: object) -> Markup:

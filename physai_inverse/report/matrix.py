@@ -121,6 +121,7 @@ def matrix_figure(
         for column in range(size):
             refs = (f"x{column + 1}" if column else "x", f"y{row + 1}" if row else "y")
             if row == column:
+                traces.append(_nothing(refs))
                 title = _wrapped(labels.get(names[row], names[row]), size)
                 notes.append(_tile_text(title, refs, INK, 12 if size <= 8 else 10))
                 continue
@@ -202,6 +203,20 @@ def _dots(
         "marker": {"color": OURS, "size": size, "opacity": 0.55},
         "customdata": [trials[place].number for place in rows.tolist()],
         "hovertemplate": "trial %{customdata}<br>%{x:.4~g} | %{y:.4~g}<extra></extra>",
+    }
+
+
+def _nothing(refs: tuple[str, str]) -> Trace:
+    """Keep the axes of a panel: plotly drops those that no trace stands on, and what is placed by them."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [None],
+        "y": [None],
+        "xaxis": refs[0],
+        "yaxis": refs[1],
+        "marker": {"color": OURS, "size": 1},
+        "hoverinfo": "skip",
     }
 
 

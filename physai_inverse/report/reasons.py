@@ -41,7 +41,7 @@ def _why(trial: Trial) -> str:
     if "exploit" in trial.note and trial.note.get("intent") is not None and kind in ("model", "explore"):
         share = _number(trial.note["exploit"])
         way = "exploits what is known" if trial.note["intent"] == "exploit" else "explores what is uncertain"
-        text += f"; {way} ({percent(share)} of its promise is the mean's, the rest the spread's)"
+        text += f"; {way} ({percent(share)} of its promise is the mean's)"
     return text
 
 

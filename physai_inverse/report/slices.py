@@ -59,52 +59,47 @@ class Near:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Every full training that gave a finite value of a metric.
+class Trained:
+    """Every full training that ended well.
 
     Args:
         trials: the trials.
+        configs: completed.
         units: ``[n, d]`` their points.
-        values: ``[n]`` what they measured.
     """
 
     trials: tuple[Trial, ...]
+    configs: tuple[dict[str, Scalar], ...]
     units: "np.ndarray"
-    values: "np.ndarray"
 
 
-def measured_trials(study: Study, metric: str) -> Measured:
-    """Gather the full trainings that ended well with a finite value of a metric."""
+def trained(study: Study) -> Trained:
+    """Gather the full trainings that ended well."""
     import numpy as np
 
     good = [trial for trial in study.trials if trial.state.finished and not trial.state.bad]
-    kept = [
-        trial
-        for trial in comparable(study.fidelity, good)
-        if metric in trial.metrics and math.isfinite(float(trial.metrics[metric]))
-    ]
-    space = study.space
-    units = space.snap(space.encode([space.complete(trial.config) for trial in kept])) if kept else None
-    return Measured(
-        tuple(kept),
-        np.empty((0, space.dimension)) if units is None else units,
-        np.array([float(trial.metrics[metric]) for trial in kept]),
-    )
+    kept = comparable(study.fidelity, good)
+    configs = [study.space.complete(trial.config) for trial in kept]
+    units = study.space.snap(study.space.encode(configs)) if kept else np.empty((0, study.space.dimension))
+    return Trained(tuple(kept), tuple(configs), units)
 
 
-def near(study: Study, seen: Measured, metric: str, config: Config, parameters: Sequence[str]) -> Near:
-    """Give the trainings nearest to a slice."""
+def near(study: Study, seen: Trained, metric: str, config: Config, parameters: Sequence[str]) -> Near:
+    """Give the trainings with a finite value of a metric that are nearest to a slice."""
     import numpy as np
 
-    if not seen.trials:
+    values = np.array([float(trial.metrics.get(metric, math.nan)) for trial in seen.trials])
+    rows = np.flatnonzero(np.isfinite(values))
+    if not len(rows):
         return Near((), (), (), ())
-    away = distances_beside(study.forward_map([metric]), metric, seen.units, config, parameters)
-    order = [row for row in np.argsort(away, kind="stable")[:MOST_NEAR].tolist() if math.isfinite(away[row])]
+    away = distances_beside(study.forward_map([metric]), metric, seen.units[rows], config, parameters)
+    order = [place for place in np.argsort(away, kind="stable")[:MOST_NEAR].tolist() if math.isfinite(away[place])]
+    chosen = [int(rows[place]) for place in order]
     return Near(
-        tuple(seen.trials[row].number for row in order),
-        tuple(study.space.complete(seen.trials[row].config) for row in order),
-        tuple(float(seen.values[row]) for row in order),
-        tuple(float(away[row]) for row in order),
+        tuple(seen.trials[row].number for row in chosen),
+        tuple(seen.configs[row] for row in chosen),
+        tuple(float(values[row]) for row in chosen),
+        tuple(float(away[place]) for place in order),
     )
 
 
@@ -148,7 +143,7 @@ def plot_slices(
     names = labels or {}
     around = config if config is not None else centre_of(study)
     slices = one_parameter_slices(study.forward_map([metric]), metric, around)
-    seen = measured_trials(study, metric)
+    seen = trained(study)
     beside = {each.parameter: near(study, seen, metric, around, [each.parameter]) for each in slices}
     slices = widest_first(slices)
     scale = slice_axis(slices, beside, names.get(metric, metric))
@@ -176,9 +171,13 @@ def _ends(slices: Sequence[Slice]) -> list[float]:
 
 def slice_axis(slices: Sequence[Slice], beside: Mapping[str, Near], title: str) -> Axis:
     """Describe the scale that all slices of a metric share."""
-    core = [value for each in slices for value in (*each.median.tolist(), *beside[each.parameter].values)]
+    beyond = _ends(slices)
+    core = [value for each in slices for value in each.median.tolist()]
+    for near_by in beside.values():
+        for value, away in zip(near_by.values, near_by.distances, strict=True):
+            (core if away <= NEAR else beyond).append(value)
     log = is_log(core)
-    return axis(title, log=log, within=around(core, _ends(slices), log=log))
+    return axis(title, log=log, within=around(core, beyond, log=log))
 
 
 def slice_figure(study: Study, each: Slice, beside: Near, scale: Axis) -> Figure:

@@ -7,9 +7,9 @@ from physai_inverse.objective import measured
 from physai_inverse.report.failures import failure_classes
 from physai_inverse.report.findings import Findings
 from physai_inverse.report.leaders import Leader
-from physai_inverse.report.markup import Markup, element, join
+from physai_inverse.report.markup import Markup, breakable, element, join
 from physai_inverse.report.reasons import reason_rows
-from physai_inverse.report.words import MINUS, interval, number, percent, scalar, trust, visible
+from physai_inverse.report.words import interval, number, percent, scalar, visible
 from physai_inverse.space import Boolean, Choice
 from physai_inverse.store import Trial
 from physai_inverse.study import Answer
@@ -23,49 +23,11 @@ MAX_REASON = 240
 MOST_TOLD = 0.8
 """Share of a parameter's range that remains from which a query says nothing of it."""
 
-GRADES = {"good": "● good", "fair": "◐ fair", "poor": "○ poor", "unknown": "· unknown"}
-
 
 def head(names: Sequence[object], words: Sequence[object] = ()) -> Markup:
     """Write the row of column names; those of `words` stand to the left, as their columns do."""
     cells = [element("th", name, scope="col", class_="words" if name in words else None) for name in names]
     return element("thead", element("tr", *cells))
-
-
-def score_table(found: Findings) -> Markup:
-    """Write the held-out scores of every metric; a click on a row chooses its figure."""
-    rows = []
-    for place, name in enumerate(found.metrics):
-        scores = found.scores.get(name)
-        if scores is None:
-            reason = visible(found.unfitted.get(name, "not modelled"), MAX_REASON)
-            rows.append(
-                element("tr", element("th", name, scope="row"), element("td", reason, colspan=6, class_="words"))
-            )
-            continue
-        grade, reading = trust(scores)
-        rows.append(
-            element(
-                "tr",
-                element("th", found.named(name), scope="row"),
-                element("td", scores.rows),
-                element("td", digits(scores.r2)),
-                element("td", digits(scores.rank_correlation)),
-                element("td", percent(scores.coverage_50)),
-                element("td", percent(scores.coverage_90)),
-                element(
-                    "td", element("span", GRADES[grade], class_=f"grade {grade}"), ": ", reading, class_="words"
-                ),
-                data_show=f"trust:{place}",
-            )
-        )
-    columns = ["metric", "rows", "R²", "rank corr.", "in 50\u202f%", "in 90\u202f%", "reading"]
-    return element("div", element("table", head(columns, ["reading"]), element("tbody", *rows)), class_="scroll")
-
-
-def digits(value: float) -> str:
-    """Write a score with two digits."""
-    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else "—"
 
 
 def failure_table(found: Findings) -> Markup:
@@ -163,7 +125,7 @@ def leader_table(found: Findings) -> Markup:
         estimates = [each.predictions.get(name) for each in best]
         rows.append(
             _leader_row(
-                join(name, element("span", "predicted", class_="meaning")),
+                join(breakable(name), element("span", "predicted", class_="meaning")),
                 [
                     "—"
                     if one is None
@@ -175,7 +137,7 @@ def leader_table(found: Findings) -> Markup:
                 ],
             )
         )
-        title = join(name, element("span", "measured", class_="meaning"))
+        title = join(breakable(name), element("span", "measured", class_="meaning"))
         rows.append(_leader_row(title, [_once_measured(each, name) for each in best]))
     chosen = best[0].config
     for name in study.space.names:

@@ -1,6 +1,6 @@
 """Predicted against measured, on values that the model did not see."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from physai_inverse.forward import Scores
 from physai_inverse.report.figures import (
@@ -37,11 +37,15 @@ def plot_predicted(study: Study, metric: str, *, labels: Mapping[str, str] | Non
     return predicted_figure(scores, (labels or {}).get(metric, metric))
 
 
-def predicted_figure(scores: Scores, name: str) -> Figure:
-    """Make the figure from scores."""
+def predicted_figure(scores: Scores, name: str, numbers: Sequence[int] = ()) -> Figure:
+    """Make the figure from scores; `numbers` are the trials of the dataset's rows, where they are known."""
     import numpy as np
 
     kept = np.isfinite(scores.measured) & np.isfinite(scores.predicted)
+    trials = [
+        f"trial {numbers[place]}<br>" if 0 <= place < len(numbers) else ""
+        for place in scores.places[kept].tolist()
+    ]
     measured, predicted = scores.measured[kept], scores.predicted[kept]
     low, high = scores.low[kept], scores.high[kept]
     core = [*measured.tolist(), *predicted.tolist()]
@@ -92,7 +96,8 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
                     "thickness": 1.3,
                     "width": 0,
                 },
-                "hovertemplate": "measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
+                "text": [trials[row] for row in rows.tolist()],
+                "hovertemplate": "%{text}measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
             }
         )
     return Figure(

@@ -105,7 +105,7 @@ class FitReport(Mapping[str, MetricFit]):
         return len(self.fits)
 
 
-def fit(study: "Study", metrics: Sequence[str] | None = None) -> FitReport:
+def fit(study: "Study", metrics: Sequence[str] | None = None, *, misfits: bool = True) -> FitReport:
     """Fit the forward map to everything observed, and say for each metric how far it may be believed.
 
     Nothing is trained, nothing is written. Suspected misfits are tested by fitting anew, which takes some tens of
@@ -114,6 +114,7 @@ def fit(study: "Study", metrics: Sequence[str] | None = None) -> FitReport:
     Args:
         study: the study.
         metrics: which; None for every metric that was recorded.
+        misfits: whether misfits are looked for, which takes the most time.
 
     Raises:
         NotFound: nothing was observed yet, or none of these metrics.
@@ -132,13 +133,20 @@ def fit(study: "Study", metrics: Sequence[str] | None = None) -> FitReport:
         if name not in forward.models
     }
     fits = {
-        name: metric_fit(forward, data, name, seed=child(study.seed, "misfits", name)) for name in forward.models
+        name: metric_fit(
+            forward,
+            data,
+            name,
+            seed=child(study.seed, "misfits", name),
+            suspicious=misfits and name in data.columns,
+        )
+        for name in forward.models
     }
     return FitReport(fits, left_out, forward)
 
 
-def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int) -> MetricFit:
-    """Judge the map of one metric; see `fit`."""
+def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int, suspicious: bool) -> MetricFit:
+    """Judge the map of one metric, and look for misfits where it is to be suspicious; see `fit`."""
     from physai_inverse.surrogates import GaussianProcess
     from physai_inverse.understanding import calibration, judged, misfits, noise_of, outliers
 
@@ -152,7 +160,7 @@ def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int) ->
         calibration=calibration(scores),
         outliers=far,
         outlying=tuple(data.numbers[item.place] if 0 <= item.place < len(data.numbers) else -1 for item in far),
-        misfits=misfits(model, data, metric, GaussianProcess(), seed=seed) if metric in data.columns else (),
+        misfits=misfits(model, data, metric, GaussianProcess(), seed=seed) if suspicious else (),
         members=dict(model.members),
         verdict=judged(scores, noise),
     )

@@ -29,7 +29,7 @@ def acting_section(found: Findings, sheet: Sheet) -> Section | None:
     names = list(found.acting)
     if not names:
         return None
-    left_out = len(found.scores) - len(names)
+    left_out = len(found.fits) - len(names)
     panels = [
         element(
             "div", *_panel(found, sheet, name, found.acting[name]), data_panel=f"acting:{place}", hidden=place > 0
@@ -40,7 +40,7 @@ def acting_section(found: Findings, sheet: Sheet) -> Section | None:
         "acting",
         "What acts on it",
         "By the forward map: which parameters matter, and how the metric moves around the configuration to use."
-        + (f" Shown for {len(names)} of {len(found.scores)} metrics." if left_out > 0 else ""),
+        + (f" Shown for {len(names)} of {len(found.fits)} metrics." if left_out > 0 else ""),
         choice("acting", list(enumerate(names))),
         *panels,
     )
@@ -172,13 +172,12 @@ def _averages(found: Findings, sheet: Sheet, name: str, acting: Acting) -> Marku
 def _small(found: Findings, name: str, figure: Markup) -> Markup:
     condition = found.study.space.parameters[name].when
     where = None if condition is None else f"where {visible(str(condition), 40)}"
-    title = element("h4", visible(name, 48), None if where is None else element("span", where, class_="faint"))
+    title = element("h4", visible(name, 48), None if where is None else element("span", where, class_="meaning"))
     return element("div", title, figure, class_="small")
 
 
 def _tried(found: Findings, name: str) -> list[float]:
     space = found.study.space
     parameter = space.free[space.names.index(name)]
-    configs = [space.complete(trial.config) for trial in found.finished]
-    tried = sorted(set(places(parameter, [config[name] for config in configs if name in config])))
+    tried = sorted(set(places(parameter, [config[name] for config in found.configs if name in config])))
     return [tried[place] for place in thinned(len(tried), MOST_TICKS)]

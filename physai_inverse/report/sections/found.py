@@ -18,9 +18,7 @@ from physai_inverse.report.words import (
     duration,
     interval,
     number,
-    overconfident,
     scalar,
-    trust,
     visible,
 )
 from physai_inverse.store import Trial
@@ -138,17 +136,19 @@ def _nothing_yet(found: Findings) -> str:
 
 
 def _caution(found: Findings) -> Markup | None:
-    scores = found.scores.get(found.first)
-    if scores is None:
-        return None
-    grade, reading = trust(scores)
-    if grade in ("good", "fair") and not overconfident(scores):
+    """Warn where the maps that the answer rests on are not to be relied on."""
+    bad = [
+        f"The forward map of {name} is to be trusted {fit.verdict.trust}: {'; '.join(fit.verdict.reasons)}."
+        for name in found.study.objective.metrics
+        if (fit := found.fits.get(name)) is not None and fit.verdict.bad
+    ]
+    if not bad:
         return None
     return element(
         "p",
         element("strong", "Caution. "),
-        f"The forward map of {found.first} on held-out trainings: {reading}. ",
-        "Take predictions on this page as guesses and the measured values as what is known.",
+        visible(" ".join(bad), 800),
+        " Take predictions on this page as guesses and the measured values as what is known.",
         class_="caution",
     )
 

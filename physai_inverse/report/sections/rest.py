@@ -28,7 +28,7 @@ def rest_section(found: Findings, sheet: Sheet) -> Section | None:
 
 def _metrics(found: Findings, sheet: Sheet) -> Markup | None:
     """Show every metric against every other."""
-    names = [name for name in found.metrics if name in found.scores]
+    names = [name for name in found.metrics if name in found.fits]
     trials = matrix_trials(found.study)
     if len(names) < 2 or len(trials) < 2:
         return None
@@ -56,9 +56,9 @@ def _metrics(found: Findings, sheet: Sheet) -> Markup | None:
 
 
 def _tradeoffs(found: Findings, sheet: Sheet) -> Markup | None:
-    others = [name for name in found.metrics if name != found.first and name in found.scores]
+    others = [name for name in found.metrics if name != found.first and name in found.fits]
     derived = found.study.objective.derived
-    if (found.first not in found.scores and found.first not in derived) or not others:
+    if (found.first not in found.fits and found.first not in derived) or not others:
         return None
     figures = [
         sheet.figure(plot_tradeoff(found.study, found.first, name, baseline=found.baseline), legend=False)
