@@ -132,6 +132,8 @@ def test_choosing_a_metric_shows_and_draws_its_figure(report: "tuple[Page, list[
 
 def test_a_click_on_a_column_sorts_the_trials(report: "tuple[Page, list[str]]") -> None:
     page, _ = report
+    page.evaluate("location.hash = '#trials'")
+    page.wait_for_selector("#trials[open]")
     cells = "[...document.querySelectorAll('table.sortable tbody tr')].map((row) => row.cells[2].dataset.v)"
     page.click("table.sortable thead th:nth-child(3) button")
     shown = [float(value) for value in page.evaluate(cells) if value]
