@@ -1,8 +1,8 @@
 """What a forward map says around one configuration: along one parameter, and over two.
 
-Only the parameters of the slice move; all others stay as they are at the configuration. A parameter that a value
-wakes up stands at its default, or in the middle of its range. The predictions are of the noise-free metric: what
-many trainings would average to.
+Only the parameters of the slice move; all others stay as they are at the configuration, but for the other shares
+of a mixture, which give way. A parameter that a value wakes up stands at its default, or in the middle of its range.
+The predictions are of the noise-free metric: what many trainings would average to.
 
 Symbols: `g` values along a slice, `h` along the second parameter.
 """
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NUM_SLICE_POINTS = 25
 NUM_SURFACE_POINTS = 21
+TOLERANCE = 1e-6
+"""Of places in the unit cube, well above the rounding of values to twelve digits."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ def one_parameter_slices(
         grid = _line(parameter, num_points)
         points = np.tile(unit, (len(grid), 1))
         points[:, column] = grid
-        points = space.snap(points)
-        points = points[space.feasible(points)]
+        snapped = space.moved(_without(unit[None], [column]), points)
+        points = snapped[space.feasible(snapped) & _kept(snapped, points, [column])]
         levels = model.quantiles(points, LEVELS, noise=False)
         result.append(
             Slice(
@@ -153,8 +155,9 @@ def two_parameter_slices(
         points = np.tile(unit, (shape[0] * shape[1], 1))
         points[:, columns[0]] = np.tile(across, len(up))
         points[:, columns[1]] = np.repeat(up, len(across))
-        snapped = space.snap(points)
+        snapped = space.moved(_without(unit[None], columns), points)
         known = space.feasible(snapped) & space.activity(snapped)[:, columns].all(axis=1)
+        known &= _kept(snapped, points, columns)
         bands = np.full((len(points), 3), np.nan)
         if known.any():
             bands[known] = model.quantiles(snapped[known], (0.05, 0.5, 0.95), noise=False)
@@ -187,9 +190,25 @@ def distances_beside(
     columns = [space.names.index(name) for name in parameters]
     moved = np.array(units, dtype=float)
     moved[:, columns] = unit[columns]
-    moved = space.snap(moved)
+    moved = space.moved(_without(units, columns), moved)
     away = forward.model(metric).distances(unit[None], moved)[0]
     return np.where(space.activity(units)[:, columns].all(axis=1), away, np.inf)
+
+
+def _without(units: "np.ndarray", columns: Sequence[int]) -> "np.ndarray":
+    """Give points ``[n, d]`` whose coordinates in some columns are none, so that any other is a move."""
+    import numpy as np
+
+    points = np.array(units, dtype=float)
+    points[:, columns] = -1.0
+    return points
+
+
+def _kept(snapped: "np.ndarray", points: "np.ndarray", columns: Sequence[int]) -> "np.ndarray":
+    """Say which points ``[n, d]`` stand where they were put: of a mixture not every part can be large."""
+    import numpy as np
+
+    return np.asarray((np.abs(snapped - points)[:, columns] <= TOLERANCE).all(axis=1))
 
 
 def _check(num_points: int) -> None:

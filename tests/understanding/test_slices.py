@@ -5,7 +5,7 @@ import pytest
 
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.forward import ForwardMap
-from physai_inverse.space import Choice, Float, Integer, Space
+from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from physai_inverse.understanding import Slice, distances_beside, one_parameter_slices, two_parameter_slices
 from tests.fakes import Exponential, Known, KnownSuccess
 
@@ -85,6 +85,26 @@ def test_a_training_that_differs_in_the_sliced_parameter_alone_lies_on_the_slice
     assert beside[0] == 0.0
     assert (beside[1:] > 0).all()
     assert np.isinf(distances_beside(forward(), "loss", units, CONFIG, ["momentum"])[:2]).all()
+
+
+def test_the_other_shares_of_a_mixture_give_way() -> None:
+    space = Space(mixture=Shares(["web", "code", "books"]))
+    model = Known(lambda units: units @ np.array([1.0, 10.0, 100.0]), 0.2)
+    config = {"web": 0.5, "code": 0.4, "books": 0.1}
+    web, *_ = one_parameter_slices(ForwardMap(space, {"loss": model}), "loss", config, num_points=5)
+    rest = (0.4 * 10 + 0.1 * 100) / 0.5
+    assert web.values == (0.0, 0.25, 0.5, 0.75, 1.0)
+    np.testing.assert_allclose(web.median, [share + (1 - share) * rest for share in web.values])
+
+
+def test_two_shares_together_are_no_more_than_the_whole() -> None:
+    space = Space(mixture=Shares(["web", "code", "books"]))
+    model = Known(lambda units: units.sum(axis=1), 0.2)
+    config = {"web": 0.5, "code": 0.4, "books": 0.1}
+    [surface] = two_parameter_slices(
+        ForwardMap(space, {"loss": model}), "loss", config, [("web", "code")], num_points=5
+    )
+    assert (np.isfinite(surface.median) == (np.add.outer(surface.up, surface.across) <= 1.0)).all()
 
 
 @pytest.mark.parametrize("pair", [("lr", "lr"), ("lr", "nothing")])

@@ -62,11 +62,13 @@ def _left_out(found: Findings) -> list[str]:
 
 def _space(found: Findings) -> Markup:
     """List the parameters with their ranges."""
+    groups = found.study.space.groups
+    shares = {part: f"share of {visible(name, 40)}" for name, group in groups.items() for part in group.parts}
     rows = [
         element(
             "tr",
             element("th", found.named(name), scope="row"),
-            element("td", kind_of(parameter), class_="words"),
+            element("td", shares.get(name, kind_of(parameter)), class_="words"),
             element("td", visible(_range(parameter), 240), class_="words"),
             element("td", visible(_condition(parameter), 120), class_="words"),
         )
