@@ -1,8 +1,8 @@
 """What a forward map says around one configuration: along one parameter, and over two.
 
 Only the parameters of the slice move; all others stay as they are at the configuration, but for the other shares
-of a mixture, which give way. A parameter that a value wakes up stands at its default, or in the middle of its range.
-The predictions are of the noise-free metric: what many trainings would average to.
+of a mixture, which give way. A parameter that a value wakes up stands at its default, or in the middle of its
+range. The predictions are of the noise-free metric: what many trainings would average to.
 
 Symbols: `g` values along a slice, `h` along the second parameter.
 """
