@@ -105,6 +105,9 @@ LOG_RATIO = 30.0
 SKEWED_RATIO = 8.0
 """The same for values most of which crowd at the low end."""
 
+MOST_WHOLE = 7
+"""Whole numbers each of which gets its tick."""
+
 LABELS = 34
 """Signs that fit beside each other below a small figure."""
 
@@ -214,7 +217,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     if decades < 0.5:
         return even_ticks(low, high)
     steps = (1, 2, 5) if decades <= 2.5 else (1, 3) if decades <= 3 else (1,)
-    stride = max(1, round(decades / 6))
+    stride = max(1, math.ceil((decades - 1.0) / 6))
     ticks = [step * 10.0**power for power in range(first, last + 1, stride) for step in steps]
     return [float(f"{tick:.6g}") for tick in ticks if low <= tick <= high]
 
@@ -231,7 +234,11 @@ def parameter_axis(parameter: FreeParameter, title: str = "", **more: object) ->
     """Describe the axis of a parameter; a list of values stands at 0, 1, 2, ..."""
     if isinstance(parameter, Float | Integer):
         low, high = float(parameter.low), float(parameter.high)
-        return axis(title, log=parameter.log, within=bounds((low, high), log=parameter.log)) | more
+        numbers = axis(title, log=parameter.log, within=bounds((low, high), log=parameter.log))
+        if isinstance(parameter, Integer) and not parameter.log and high - low < MOST_WHOLE:
+            whole = list(range(parameter.low, parameter.high + 1))
+            numbers |= {"tickmode": "array", "tickvals": whole, "ticktext": [number(value) for value in whole]}
+        return numbers | more
     options = parameter.options
     shown = range(0, len(options), max(1, math.ceil(len(options) / 8)))
     listed: Axis = {

@@ -21,7 +21,8 @@ from physai_inverse.report import (
     plot_tradeoff,
 )
 from physai_inverse.report.effects import effects_of
-from physai_inverse.report.figures import DARK, Figure, is_log, log_ticks, plain
+from physai_inverse.report.figures import DARK, Figure, is_log, log_ticks, parameter_axis, plain
+from physai_inverse.space import Integer
 from physai_inverse.study import Study
 from tests.report.demo import demo_study
 
@@ -114,6 +115,10 @@ def test_ticks_of_a_logarithmic_axis_are_few_and_inside(low: float, high: float)
     ticks = log_ticks(low, high)
     assert 2 <= len(ticks) <= 9
     assert all(low <= tick <= high for tick in ticks)
+
+
+def test_a_few_whole_numbers_have_a_tick_each_and_none_between() -> None:
+    assert parameter_axis(Integer(1, 3))["tickvals"] == [1, 2, 3]
 
 
 def test_a_logarithmic_axis_needs_positive_values() -> None:
