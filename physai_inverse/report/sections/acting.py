@@ -93,7 +93,7 @@ def _slices(found: Findings, sheet: Sheet, name: str, acting: Acting) -> Markup 
             "p",
             f"Predicted {visible(name)} (up) against one parameter (across), all others as in {_around(found)} "
             "(upright line). Bands: where the mean of many trainings lies with 50 % and 90 % certainty. Dots: "
-            "the trainings whose other parameters are nearest, the darker the nearer. All panels share one "
+            "the trainings whose other parameters are nearest, the stronger the nearer. All panels share one "
             "scale.",
             class_="note above",
         ),
@@ -132,8 +132,8 @@ def _surfaces(found: Findings, sheet: Sheet, name: str, acting: Acting) -> Marku
         element(
             "p",
             f"The pairs that matter most, around {_around(found)} (star). Dots: the trainings "
-            "nearest to the map. Left the prediction, right how uncertain it is: where that is dark, the left "
-            "is a guess.",
+            "nearest to the map. Left the prediction, right how uncertain it is: where its colour is strong, "
+            "the left is a guess.",
             class_="note above",
         ),
         *pairs,
