@@ -54,7 +54,7 @@ def write_drawing(figure: Mapping[str, Any], path: Path, *, width: int | None, h
     from matplotlib.figure import Figure as Canvas
 
     layout: Layout = figure["layout"]
-    measures = (float(width or WIDTH), float(height or layout["height"]))
+    measures = (float(width or layout.get("meta", {}).get("width", WIDTH)), float(height or layout["height"]))
     written = io.BytesIO()
     settings: Any = dict(SETTINGS)
     with matplotlib.rc_context(settings), warnings.catch_warnings():

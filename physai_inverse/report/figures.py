@@ -29,7 +29,7 @@ class Figure(dict[str, object]):
 
         Args:
             path: ends in `.svg`, `.pdf` or `.png`; its folder must exist.
-            width: in pixels of 1/96 inch; a PNG has two dots for each.
+            width: in pixels of 1/96 inch; a PNG has two dots for each. Left out: 720, more for a matrix.
             height: the figure's own where it is left out.
 
         Returns:

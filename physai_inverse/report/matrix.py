@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import NotFound
+from physai_inverse.forward import Dataset
 from physai_inverse.report.figures import (
     INK,
     OURS,
@@ -37,6 +38,9 @@ MOST_METRICS = 14
 MOST_MARKERS = 7000
 """In all panels together, so that a browser draws them at once."""
 
+WIDTH = 84
+"""Pixels across for each metric, in a file; a page is as wide as it is."""
+
 FEWEST_DOTS = 60
 """In a panel, however many there are."""
 
@@ -64,7 +68,7 @@ def plot_metrics(
         NotFound: fewer than two of them have finite values.
     """
     trials = matrix_trials(study)
-    recorded = list(dict.fromkeys(name for trial in trials for name in trial.metrics))
+    recorded = list(Dataset.from_observations(study.space, [trial.observation() for trial in trials]).columns)
     first = [name for name in study.objective.metrics if name in recorded]
     wanted = list(metrics) if metrics is not None else list(dict.fromkeys([*first, *recorded]))
     names = [name for name in wanted if any(math.isfinite(each) for each in _column(trials, name))]
@@ -143,6 +147,7 @@ def matrix_figure(
         data=traces,
         layout=layout(
             height=max(300, min(130, 1040 // size) * size),
+            meta={"width": max(720, WIDTH * size)},
             showlegend=False,
             shapes=shapes,
             annotations=notes,

@@ -1,10 +1,12 @@
 """Every metric against every other."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
 
 from physai_inverse.errors import NotFound
+from physai_inverse.observations import MetricsLike
 from physai_inverse.report import Figure, plot_metrics
 from physai_inverse.report.matrix import MOST_METRICS, dots_shown, matrix_figure
 from physai_inverse.space import Float, Space
@@ -12,7 +14,7 @@ from physai_inverse.study import Study
 from tests.report.demo import SmallSurrogate
 
 
-def study_of(rows: list[dict[str, float]]) -> Study:
+def study_of(rows: Sequence[MetricsLike]) -> Study:
     study = Study(Space(x=Float(0.0, 1.0)), "minimize a", surrogate=SmallSurrogate(), method="random")
     study.import_observations([({"x": place / len(rows)}, row) for place, row in enumerate(rows)])
     return study
@@ -72,6 +74,11 @@ def test_many_trainings_are_thinned_evenly() -> None:
 def test_of_very_many_metrics_the_first_are_shown() -> None:
     figure = plot_metrics(study_of([{f"m{place}": row["a"] for place in range(20)} | row for row in ROWS]))
     assert len(drawn(figure)) == MOST_METRICS * (MOST_METRICS - 1) // 2
+
+
+def test_a_curve_is_not_set_against_the_metric_that_it_leads_to() -> None:
+    figure = plot_metrics(study_of([row | {"a_curve": {1: 9.0, 2: row["a"]}} for row in ROWS]))
+    assert len(drawn(figure)) == 3
 
 
 def test_one_metric_has_nothing_to_be_set_against() -> None:
