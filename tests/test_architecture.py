@@ -28,6 +28,7 @@ HOMES = {
     "pydantic": {"spec"},
     "ruamel": {"spec", "trainers", "importers"},
     "plotly": {"report"},
+    "matplotlib": {"report"},
     "sklearn": {"surrogates", "trainers"},
     "torch": {"trainers", "executors", "surrogates"},
     "botorch": {"surrogates", "inverse"},

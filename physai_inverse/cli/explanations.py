@@ -9,21 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 
 from physai_inverse.cli.tables import config_text, number_text
+from physai_inverse.inverse import KINDS
 
 if TYPE_CHECKING:
     from physai_inverse.store import Trial
-
-KINDS = {
-    "start": "fills the space, before the forward map is asked",
-    "given": "yours, to be trained before any other",
-    "earlier": "among the best of an earlier study",
-    "belief": "drawn from what you believe",
-    "random": "drawn at random, without a look at the results",
-    "model": "the best by the forward map",
-    "explore": "the search stalled: the best by a map that is less sure of itself",
-    "repeat": "trained before: another training tells a good configuration from a lucky one",
-    "verification": "to verify the answer to an inverse query",
-}
 
 
 def explanation(trial: "Trial") -> Panel:

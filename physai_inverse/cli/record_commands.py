@@ -94,27 +94,37 @@ def report(
     path: Annotated[
         Path | None, typer.Argument(help="The page. [default: STUDY.html]", show_default=False)
     ] = None,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="FOLDER", help="Also draw every figure to a file there.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="Of these files: svg, pdf or png. [default: svg]"),
+    ] = None,
 ) -> None:
     """Write a page of figures and tables.
 
-    It is one HTML file that needs nothing else.
+    It is one HTML file that needs nothing else. Figures as files need the extra `figures` (matplotlib).
+
+    Example:
+        physai-inverse report study.yaml --figures figures --format png
     """
     from physai_inverse.cli.opening import open_existing
-    from physai_inverse.report import write_report
+    from physai_inverse.report import write_figures, write_report
     from physai_inverse.study import baseline_study, past_campaign
     from physai_inverse.study.campaign import BASELINE_SUFFIX
 
+    if form is not None and figures is None:
+        raise InvalidInput("`--format` is of the files that `--figures FOLDER` asks for; give that, too.")
     spec, opened = open_existing(study)
     compared = opened.name + BASELINE_SUFFIX in opened.store.studies()
-    typer.echo(
-        write_report(
-            opened,
-            path or study.with_suffix(".html"),
-            baseline=baseline_study(opened) if compared else None,
-            campaign=past_campaign(opened),
-            labels=dict(spec.metrics),
-        )
-    )
+    baseline = baseline_study(opened) if compared else None
+    labels = dict(spec.metrics)
+    if figures is not None:
+        files = write_figures(opened, figures, form=form or "svg", baseline=baseline)
+        typer.echo(f"Drew {len(files)} figures in {figures}.", err=True)
+    page = path or study.with_suffix(".html")
+    typer.echo(write_report(opened, page, baseline=baseline, campaign=past_campaign(opened), labels=labels))
 
 
 def backup(study: StudyFile, path: Annotated[Path, typer.Argument(help="The copy.")]) -> None:

@@ -9,11 +9,12 @@ from physai_inverse.inverse.pareto import ParetoFront, pareto
 from physai_inverse.inverse.portfolio import agreement, portfolio
 from physai_inverse.inverse.posterior import ConfigPosterior, Correlation, Marginal, Ridge
 from physai_inverse.inverse.proposals import MODELLED, Proposed, num_initial, propose, start_point
-from physai_inverse.inverse.reasons import Reason, reasons
+from physai_inverse.inverse.reasons import KINDS, Reason, reasons
 from physai_inverse.inverse.recommendation import Recommended, recommend
 from physai_inverse.inverse.tolerance import Tolerance
 
 __all__ = [
+    "KINDS",
     "MODELLED",
     "Answered",
     "Chance",

@@ -34,6 +34,22 @@ EXPLOITING = 0.5
 """Share of what lifts the expected gain above an ordinary one, owed to the mean, from which a proposal
 exploits."""
 
+KINDS: Mapping[str, str] = {
+    "start": "fills the space, before the forward map is asked",
+    "given": "yours, to be trained before any other",
+    "earlier": "among the best of an earlier study",
+    "belief": "drawn from what you believe",
+    "random": "drawn at random, without a look at the results",
+    "model": "the best by the forward map",
+    "explore": "the search stalled: the best by a map that is less sure of itself",
+    "repeat": "trained before: another training tells a good configuration from a lucky one",
+    "verification": "to verify the answer to an inverse query",
+    "promoted": "ran well when given less: it goes on with more",
+    "audit": "goes on with more, to see whether the short trainings tell the truth",
+    "new": "a configuration that begins with little",
+}
+"""What a proposal is for, by the kind in its note, in words."""
+
 BORDER = 0.02
 """Step, as a share of the range, that is tried to see whether a constraint holds a configuration back."""
 

@@ -2,11 +2,15 @@
 
 import html
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from physai_inverse.report.words import visible
 
-VOID = frozenset({"meta", "br", "hr"})
+DIGITS = 6
+_JOINTS = re.compile(r"(?<=\w)([_./-]+)(?=\w)")
+
+VOID = frozenset({"meta", "br", "hr", "wbr"})
 
 
 class Markup(str):
@@ -38,6 +42,18 @@ def element(tag: str, *children: object, **attributes: object) -> Markup:
     return Markup(f"<{head}>" if tag in VOID else f"<{head}>{join(*children)}</{tag}>")
 
 
+def breakable(name: object) -> Markup:
+    """Give a name that may break after its joints, on a narrow screen."""
+    if isinstance(name, Markup):
+        return name
+    return join(
+        *(
+            part if even % 2 == 0 else join(part, element("wbr"))
+            for even, part in enumerate(_JOINTS.split(str(name)))
+        )
+    )
+
+
 def join(*children: object) -> Markup:
     """Put pieces one after the other."""
     parts: list[str] = []
@@ -49,6 +65,17 @@ def join(*children: object) -> Markup:
         else:
             parts.append(text(child))
     return Markup("".join(parts))
+
+
+def rounded(data: object) -> object:
+    """Round every number to `DIGITS` digits: more than a screen shows, and half of the bytes."""
+    if isinstance(data, float):
+        return float(f"{data:.{DIGITS}g}")
+    if isinstance(data, Mapping):
+        return {key: rounded(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [rounded(value) for value in data]
+    return data
 
 
 def embedded(data: object) -> Markup:

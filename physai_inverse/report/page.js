@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const { figures, dark } = JSON.parse(document.getElementById("figures").textContent);
+  const { figures, layout, axis, dark } = JSON.parse(document.getElementById("figures").textContent);
   const root = document.documentElement;
   const button = document.getElementById("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -17,8 +17,15 @@
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, coloured(part)]));
   };
 
+  // What all figures share is written once.
+  const whole = (figure) => {
+    const parts = Object.entries({ ...layout, ...figure.layout });
+    const sides = parts.map(([key, part]) => [key, /^[xy]axis/.test(key) ? { ...axis, ...part } : part]);
+    return { data: figure.data, layout: Object.fromEntries(sides) };
+  };
+
   const draw = (place) => {
-    const figure = coloured(figures[Number(place.dataset.figure)]);
+    const figure = coloured(whole(figures[Number(place.dataset.figure)]));
     return Plotly.react(place, figure.data, figure.layout, settings).then(() => {
       place.dataset.drawn = isDark() ? "dark" : "light";
     });
@@ -69,6 +76,15 @@
   };
   for (const table of document.querySelectorAll("table.sortable"))
     for (const header of table.tHead.rows[0].cells) header.firstElementChild.addEventListener("click", () => sortBy(table, header));
+
+  // A link to something that is folded away opens it.
+  const unfold = () => {
+    const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+    for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+    if (target) target.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
 
   button.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.objective import Objective, Wish, measured
 from physai_inverse.report.figures import (
+    MOST_DOTS,
     OURS,
     OURS_FAINT,
     PICK,
@@ -22,6 +23,7 @@ from physai_inverse.report.figures import (
     is_log,
     layout,
     plain,
+    thinned,
 )
 from physai_inverse.report.words import number
 from physai_inverse.store import Trial
@@ -132,9 +134,9 @@ def plot_progress(
                 }
             )
     shown = [one for one in values if math.isfinite(one)]
-    return {
-        "data": traces,
-        "layout": layout(
+    return Figure(
+        data=traces,
+        layout=layout(
             height=420,
             xaxis=_counts(max(len(each.trials) for each in tracks)),
             yaxis=axis((labels or {}).get(wish.metric, wish.metric), log=log, within=_above_foot(shown, log=log)),
@@ -146,7 +148,7 @@ def plot_progress(
                 for shape in goal_shapes(goal, "y")
             ],
         ),
-    }
+    )
 
 
 def _above_foot(values: Sequence[float], *, log: bool) -> tuple[float, float]:
@@ -165,6 +167,10 @@ def _counts(most: int) -> dict[str, object]:
 
 def _traces(each: Track, place: int) -> list[Trace]:
     counts = list(range(1, len(each.trials) + 1))
+    drawn = thinned(len(each.trials), MOST_DOTS)
+    steps = [
+        row for row in range(len(counts)) if row in (0, len(counts) - 1) or each.best[row] != each.best[row - 1]
+    ]
     failed = [count for count, trial in zip(counts, each.trials, strict=True) if trial.state.bad]
     traces: list[Trace] = (
         []
@@ -175,14 +181,14 @@ def _traces(each: Track, place: int) -> list[Trace]:
                 "mode": "markers",
                 "name": f"{NAMES[place]}, each training",
                 "showlegend": False,
-                "x": counts,
-                "y": finite(each.values),
+                "x": [counts[row] for row in drawn],
+                "y": finite(each.values[row] for row in drawn),
                 "marker": {
                     "color": DOTS[place],
                     "size": 7,
-                    "symbol": ["circle" if may else "circle-open" for may in each.allowed],
+                    "symbol": ["circle" if each.allowed[row] else "circle-open" for row in drawn],
                 },
-                "customdata": [trial.number for trial in each.trials],
+                "customdata": [each.trials[row].number for row in drawn],
                 "hovertemplate": f"{NAMES[place]}, trial %{{customdata}}<br>%{{y:.4~g}}<extra></extra>",
             },
             {
@@ -190,8 +196,8 @@ def _traces(each: Track, place: int) -> list[Trace]:
                 "mode": "lines",
                 "name": f"{NAMES[place]}, best so far",
                 "legendrank": 1 + place,
-                "x": counts,
-                "y": finite(each.best),
+                "x": [counts[row] for row in steps],
+                "y": finite(each.best[row] for row in steps),
                 "line": {"color": LINES[place], "width": 2.6 if place == 0 else 2.0, "shape": "hv"},
                 "hovertemplate": f"{NAMES[place]}, best of %{{x}}<br>%{{y:.4~g}}<extra></extra>",
             },
@@ -234,14 +240,14 @@ def _plot_limits(study: Study, baseline: Study | None) -> Figure:
                 "hovertemplate": f"{NAMES[place]}: %{{y}} of %{{x}}<extra></extra>",
             }
         )
-    return {
-        "data": traces,
-        "layout": layout(
+    return Figure(
+        data=traces,
+        layout=layout(
             height=360,
             xaxis=_counts(most),
             yaxis=axis("trainings that meet the limits", rangemode="tozero", tickformat="d"),
         ),
-    }
+    )
 
 
 def _running_sum(flags: Sequence[bool]) -> list[int]:

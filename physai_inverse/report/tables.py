@@ -3,62 +3,31 @@
 import math
 from collections.abc import Sequence
 
+from physai_inverse.objective import measured
 from physai_inverse.report.failures import failure_classes
 from physai_inverse.report.findings import Findings
-from physai_inverse.report.markup import Markup, element
-from physai_inverse.report.words import MINUS, number, percent, scalar, trust, visible
+from physai_inverse.report.leaders import Leader
+from physai_inverse.report.markup import Markup, breakable, element, join
+from physai_inverse.report.reasons import reason_rows
+from physai_inverse.report.words import interval, number, percent, scalar, visible
 from physai_inverse.space import Boolean, Choice
 from physai_inverse.store import Trial
 from physai_inverse.study import Answer
 
+STAR = "\u2605"
 MAX_METRIC_COLUMNS = 24
+MOST_TRIALS = 1000
+"""Trials that are listed; of more the latest, and the best."""
+
 MAX_REASON = 240
 MOST_TOLD = 0.8
 """Share of a parameter's range that remains from which a query says nothing of it."""
-
-GRADES = {"good": "● good", "fair": "◐ fair", "poor": "○ poor", "unknown": "· unknown"}
 
 
 def head(names: Sequence[object], words: Sequence[object] = ()) -> Markup:
     """Write the row of column names; those of `words` stand to the left, as their columns do."""
     cells = [element("th", name, scope="col", class_="words" if name in words else None) for name in names]
     return element("thead", element("tr", *cells))
-
-
-def score_table(found: Findings) -> Markup:
-    """Write the held-out scores of every metric; a click on a row chooses its figure."""
-    rows = []
-    for place, name in enumerate(found.metrics):
-        scores = found.scores.get(name)
-        if scores is None:
-            reason = visible(found.unfitted.get(name, "not modelled"), MAX_REASON)
-            rows.append(
-                element("tr", element("th", name, scope="row"), element("td", reason, colspan=6, class_="words"))
-            )
-            continue
-        grade, reading = trust(scores)
-        rows.append(
-            element(
-                "tr",
-                element("th", found.named(name), scope="row"),
-                element("td", scores.rows),
-                element("td", digits(scores.r2)),
-                element("td", digits(scores.rank_correlation)),
-                element("td", percent(scores.coverage_50)),
-                element("td", percent(scores.coverage_90)),
-                element(
-                    "td", element("span", GRADES[grade], class_=f"grade {grade}"), ": ", reading, class_="words"
-                ),
-                data_show=f"trust:{place}",
-            )
-        )
-    columns = ["metric", "rows", "R²", "rank corr.", "in 50\u202f%", "in 90\u202f%", "reading"]
-    return element("div", element("table", head(columns, ["reading"]), element("tbody", *rows)), class_="scroll")
-
-
-def digits(value: float) -> str:
-    """Write a score with two digits."""
-    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else "—"
 
 
 def failure_table(found: Findings) -> Markup:
@@ -144,6 +113,78 @@ def _marginal_lines(answer: Answer) -> list[Markup]:
     return [element("p", visible(line)) for line in lines]
 
 
+def leader_table(found: Findings) -> Markup:
+    """Write the best configurations side by side, a column each: predicted, measured, and the values."""
+    study = found.study
+    best = found.leaders
+    columns = ["", f"{STAR} trial {best[0].number}", *(f"trial {each.number}" for each in best[1:])]
+    rows = []
+    for name in study.objective.shown:
+        if not any(name in each.predictions for each in best):
+            continue
+        estimates = [each.predictions.get(name) for each in best]
+        rows.append(
+            _leader_row(
+                join(breakable(name), element("span", "predicted", class_="meaning")),
+                [
+                    "—"
+                    if one is None
+                    else join(
+                        element("strong", number(one.median)),
+                        element("span", interval(*one.interval), class_="under"),
+                    )
+                    for one in estimates
+                ],
+            )
+        )
+        title = join(breakable(name), element("span", "measured", class_="meaning"))
+        rows.append(_leader_row(title, [_once_measured(each, name) for each in best]))
+    chosen = best[0].config
+    for name in study.space.names:
+        if not any(name in each.config for each in best):
+            continue
+        cells = []
+        for each in best:
+            text = visible(scalar(each.config[name]), 40) if name in each.config else "·"
+            same = each.config.get(name) == chosen.get(name)
+            cells.append(element("span", text, class_="faint") if same and each is not best[0] else text)
+        rows.append(_leader_row(found.named(name), cells))
+    return element(
+        "div",
+        element("table", head(columns), element("tbody", *rows), class_="leaders"),
+        class_="scroll",
+    )
+
+
+def _once_measured(each: Leader, name: str) -> str:
+    value = measured(name, each.measured, each.config)
+    if math.isnan(value):
+        return "—"
+    return number(value) + (f" (one of {each.trainings})" if each.trainings > 1 else "")
+
+
+def _leader_row(title: object, cells: Sequence[object]) -> Markup:
+    return element("tr", element("th", title, scope="row"), *(element("td", cell) for cell in cells))
+
+
+def upcoming_table(found: Findings) -> Markup:
+    """Write what would be trained next, a column each: why, what is expected, then the values."""
+    trials = found.upcoming
+    columns = ["", *(f"trial {trial.number}" for trial in trials)]
+    rows = []
+    for title, cells in reason_rows(trials):
+        rows.append(_leader_row(title, [element("span", cell, class_="told") for cell in cells]))
+    for name in found.study.space.names:
+        if any(name in trial.config for trial in trials):
+            cells = [visible(scalar(trial.config[name]), 40) if name in trial.config else "·" for trial in trials]
+            rows.append(_leader_row(found.named(name), cells))
+    return element(
+        "div",
+        element("table", head(columns), element("tbody", *rows), class_="leaders upcoming"),
+        class_="scroll",
+    )
+
+
 def trial_table(found: Findings) -> Markup:
     """Write every trial, compactly; the columns sort on a click."""
     space = found.study.space
@@ -160,7 +201,9 @@ def trial_table(found: Findings) -> Markup:
     flags = [False, True, *(False for _ in metrics), *listed, False]
     words = [button for button, flag in zip(buttons, flags, strict=True) if flag]
     chosen = None if found.recommendation is None else found.recommendation.number
-    rows = [_trial_row(found, trial, metrics, recommended=trial.number == chosen) for trial in found.trials]
+    rows = [
+        _trial_row(found, trial, metrics, recommended=trial.number == chosen) for trial in listed_trials(found)
+    ]
     return element(
         "div",
         element(
@@ -174,10 +217,19 @@ def trial_table(found: Findings) -> Markup:
     )
 
 
+def listed_trials(found: Findings) -> list[Trial]:
+    """Give the trials that are listed: all, or of very many the latest and the best."""
+    if len(found.trials) <= MOST_TRIALS:
+        return list(found.trials)
+    best = {each.number for each in found.leaders}
+    first = found.trials[-MOST_TRIALS].number
+    return [trial for trial in found.trials if trial.number >= first or trial.number in best]
+
+
 def _trial_row(found: Findings, trial: Trial, metrics: Sequence[str], *, recommended: bool) -> Markup:
     space = found.study.space
     cells = [
-        element("td", f"★ {trial.number}" if recommended else trial.number, data_v=trial.number),
+        element("td", f"{STAR} {trial.number}" if recommended else trial.number, data_v=trial.number),
         element(
             "td",
             str(trial.state).replace("_", " "),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from physai_inverse.errors import FitFailed, NotFound
 from physai_inverse.objective import Maximize, Minimize
 from physai_inverse.report.figures import (
+    MOST_DOTS,
     OURS,
     OURS_FAINT,
     PICK,
@@ -18,6 +19,7 @@ from physai_inverse.report.figures import (
     goal_shapes,
     is_log,
     layout,
+    thinned,
 )
 from physai_inverse.report.progress import allowed, value
 from physai_inverse.store import Trial
@@ -84,9 +86,9 @@ def plot_tradeoff(
                 }
             )
     goals = study.objective.goals
-    return {
-        "data": traces,
-        "layout": layout(
+    return Figure(
+        data=traces,
+        layout=layout(
             height=320,
             xaxis=axis(names.get(metric, metric), log=log_across, within=bounds(across, log=log_across)),
             yaxis=axis(names.get(other, other), log=log_up, within=bounds(up, log=log_up)),
@@ -95,10 +97,11 @@ def plot_tradeoff(
                 *(shape for goal in goals if goal.metric == other for shape in goal_shapes(goal, "y")),
             ],
         ),
-    }
+    )
 
 
-def _dots(trials: Sequence[Trial], metric: str, other: str, name: str, colour: str, symbol: str) -> Trace:
+def _dots(every: Sequence[Trial], metric: str, other: str, name: str, colour: str, symbol: str) -> Trace:
+    trials = [every[row] for row in thinned(len(every), MOST_DOTS)]
     return {
         "type": "scatter",
         "mode": "markers",

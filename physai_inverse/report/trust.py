@@ -1,9 +1,10 @@
 """Predicted against measured, on values that the model did not see."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from physai_inverse.forward import Scores
 from physai_inverse.report.figures import (
+    MOST_DOTS,
     OURS,
     OURS_FAINT,
     SOFT,
@@ -14,6 +15,8 @@ from physai_inverse.report.figures import (
     bounds,
     is_log,
     layout,
+    thinned,
+    widened,
 )
 from physai_inverse.study import Study
 
@@ -34,19 +37,23 @@ def plot_predicted(study: Study, metric: str, *, labels: Mapping[str, str] | Non
     return predicted_figure(scores, (labels or {}).get(metric, metric))
 
 
-def predicted_figure(scores: Scores, name: str) -> Figure:
-    """Make the figure from scores."""
+def predicted_figure(scores: Scores, name: str, numbers: Sequence[int] = ()) -> Figure:
+    """Make the figure from scores; `numbers` are the trials of the dataset's rows, where they are known."""
     import numpy as np
 
     kept = np.isfinite(scores.measured) & np.isfinite(scores.predicted)
+    trials = [
+        f"trial {numbers[place]}<br>" if 0 <= place < len(numbers) else ""
+        for place in scores.places[kept].tolist()
+    ]
     measured, predicted = scores.measured[kept], scores.predicted[kept]
     low, high = scores.low[kept], scores.high[kept]
     core = [*measured.tolist(), *predicted.tolist()]
     log = is_log(core)
     ends = bounds(core, log=log)
     if ends is not None:  # an interval may reach far beyond what is worth showing, and below zero
-        low, high = (np.clip(edge, *_widened(ends, 1.0, log=log)) for edge in (low, high))
-        near = np.clip([*low, *high], *_widened(ends, 0.15, log=log))
+        low, high = (np.clip(edge, *widened(ends, 1.0, log=log)) for edge in (low, high))
+        near = np.clip([*low, *high], *widened(ends, 0.15, log=log))
         ends = bounds([*core, *near.tolist()], log=log)
     inside = (measured >= low) & (measured <= high)
     traces: list[Trace] = []
@@ -66,14 +73,17 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
         (True, "Inside its interval", OURS, OURS_FAINT, "circle"),
         (False, "Outside", WRONG, WRONG, "diamond"),
     ):
-        rows = inside == flag
-        if not rows.any():
+        every = np.flatnonzero(inside == flag)
+        if not len(every):
             continue
+        share = max(round(MOST_DOTS * len(every) / len(inside)), 2)
+        rows = every[thinned(len(every), share)]
+        title = f"{title} ({len(every):,}" + (f", {len(rows):,} drawn)" if len(rows) < len(every) else ")")
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": f"{title} ({int(rows.sum())})",
+                "name": title,
                 "x": measured[rows].tolist(),
                 "y": predicted[rows].tolist(),
                 "marker": {"color": colour, "size": 7, "symbol": symbol},
@@ -86,22 +96,15 @@ def predicted_figure(scores: Scores, name: str) -> Figure:
                     "thickness": 1.3,
                     "width": 0,
                 },
-                "hovertemplate": "measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
+                "text": [trials[row] for row in rows.tolist()],
+                "hovertemplate": "%{text}measured %{x:.4~g}<br>predicted %{y:.4~g}<extra></extra>",
             }
         )
-    return {
-        "data": traces,
-        "layout": layout(
+    return Figure(
+        data=traces,
+        layout=layout(
             height=420,
             xaxis=axis(f"{name}, measured", log=log, within=ends),
             yaxis=axis(f"{name}, predicted without it", log=log, within=ends),
         ),
-    }
-
-
-def _widened(ends: tuple[float, float], part: float, *, log: bool) -> tuple[float, float]:
-    """Widen an axis by a part of its length to both sides."""
-    low, high = ends
-    if log:
-        return low * (low / high) ** part, high * (high / low) ** part
-    return low - part * (high - low), high + part * (high - low)
+    )

@@ -4,19 +4,13 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from physai_inverse.forward import Scores
 from physai_inverse.objective import AtLeast, AtMost, Between, Goal, Maximize, Minimize, Objective, Target, Wish
 from physai_inverse.observations import Scalar
 from physai_inverse.study import Recommendation
 
-FEW_ROWS = 8
-"""Below this number of held-out values nothing is said about a model."""
-
 MINUS = "\u2212"
 NARROW = "\u202f"
 """A narrow space that no line breaks at."""
-
-GOOD_R2, FAIR_R2, FAIR_RANK = 0.8, 0.4, 0.6
 
 
 def visible(text: str, length: int | None = None) -> str:
@@ -132,34 +126,14 @@ def chance(recommendation: Recommendation, objective: Objective) -> str:
     return visible(f"{percent(recommendation.probability)} {meaning}")
 
 
-def trust(scores: Scores) -> tuple[str, str]:
-    """Judge a model by its held-out scores.
-
-    Returns:
-        A grade (`good`, `fair`, `poor` or `unknown`) and a reading.
-    """
-    if scores.rows < FEW_ROWS or not math.isfinite(scores.r2):
-        return "unknown", "too few values to judge"
-    if scores.r2 >= GOOD_R2:
-        grade, text = "good", "predicts well"
-    elif scores.r2 >= FAIR_R2 or scores.rank_correlation >= FAIR_RANK:
-        grade, text = "fair", "ranks configurations, values are rough"
-    else:
-        grade, text = "poor", "explains little: do not rely on it"
-    return grade, f"{text}; {calibration(scores)}"
+def digits(value: float) -> str:
+    """Write a score with two digits."""
+    return f"{value:.2f}".replace("-", MINUS) if math.isfinite(value) else "—"
 
 
-def calibration(scores: Scores) -> str:
-    """Read the coverage of the 90 % intervals, allowing for the chance of so few rows (two standard errors)."""
-    if overconfident(scores):
-        return "intervals too narrow (overconfident)"
-    wide = scores.coverage_50 > 0.5 + 2 * math.sqrt(0.25 / scores.rows)
-    return "intervals wider than needed (cautious)" if wide else "intervals honest"
-
-
-def overconfident(scores: Scores) -> bool:
-    """Say whether fewer values lie in the 90 % intervals than chance explains."""
-    return scores.rows >= FEW_ROWS and scores.coverage_90 < 0.9 - 2 * math.sqrt(0.9 * 0.1 / scores.rows)
+def counted(count: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listing(items: Sequence[str], most: int = 4) -> str:

@@ -12,6 +12,7 @@ from physai_inverse.study.results import (
 )
 from physai_inverse.study.run import Progress, best_measured, comparable, run
 from physai_inverse.study.study import Study
+from physai_inverse.study.upcoming import upcoming
 from physai_inverse.study.validation import FitReport, MetricFit
 from physai_inverse.study.verification import Verification, Verified
 
@@ -37,4 +38,5 @@ __all__ = [
     "run",
     "run_campaign",
     "turned_around",
+    "upcoming",
 ]

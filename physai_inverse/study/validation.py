@@ -115,7 +115,7 @@ class Mapped(Protocol):
         """The data as it stands, with what was fitted to it."""
 
 
-def fit(study: Mapped, metrics: Sequence[str] | None = None) -> FitReport:
+def fit(study: Mapped, metrics: Sequence[str] | None = None, *, misfits: bool = True) -> FitReport:
     """Fit the forward map to everything observed, and say for each metric how far it may be believed.
 
     Nothing is trained, nothing is written. Suspected misfits are tested by fitting anew, which takes some tens of
@@ -124,6 +124,7 @@ def fit(study: Mapped, metrics: Sequence[str] | None = None) -> FitReport:
     Args:
         study: the study.
         metrics: which; None for every metric that was recorded.
+        misfits: whether misfits are looked for, which takes the most time.
 
     Raises:
         NotFound: nothing was observed yet, or none of these metrics.
@@ -142,13 +143,20 @@ def fit(study: Mapped, metrics: Sequence[str] | None = None) -> FitReport:
         if name not in forward.models
     }
     fits = {
-        name: metric_fit(forward, data, name, seed=child(study.seed, "misfits", name)) for name in forward.models
+        name: metric_fit(
+            forward,
+            data,
+            name,
+            seed=child(study.seed, "misfits", name),
+            suspicious=misfits and name in data.columns,
+        )
+        for name in forward.models
     }
     return FitReport(fits, left_out, forward)
 
 
-def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int) -> MetricFit:
-    """Judge the map of one metric; see `fit`."""
+def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int, suspicious: bool) -> MetricFit:
+    """Judge the map of one metric, and look for misfits where it is to be suspicious; see `fit`."""
     from physai_inverse.surrogates import GaussianProcess
     from physai_inverse.understanding import calibration, judged, misfits, noise_of, outliers
 
@@ -162,7 +170,7 @@ def metric_fit(forward: ForwardMap, data: Dataset, metric: str, *, seed: int) ->
         calibration=calibration(scores),
         outliers=far,
         outlying=tuple(data.numbers[item.place] if 0 <= item.place < len(data.numbers) else -1 for item in far),
-        misfits=misfits(model, data, metric, GaussianProcess(), seed=seed) if metric in data.columns else (),
+        misfits=misfits(model, data, metric, GaussianProcess(), seed=seed) if suspicious else (),
         members=dict(model.members),
         verdict=judged(scores, noise),
     )

@@ -2,6 +2,13 @@
 
 from physai_inverse.understanding.effects import Effect, main_effects
 from physai_inverse.understanding.misfits import Misfit, misfits
+from physai_inverse.understanding.slices import (
+    Slice,
+    Surface,
+    distances_beside,
+    one_parameter_slices,
+    two_parameter_slices,
+)
 from physai_inverse.understanding.trust import (
     Noise,
     Outlier,
@@ -19,13 +26,18 @@ __all__ = [
     "Misfit",
     "Noise",
     "Outlier",
+    "Slice",
+    "Surface",
     "Trust",
     "Verdict",
     "calibration",
     "cautions",
+    "distances_beside",
     "judged",
     "main_effects",
     "misfits",
     "noise_of",
+    "one_parameter_slices",
     "outliers",
+    "two_parameter_slices",
 ]

@@ -262,6 +262,29 @@ def test_a_page_is_written(cli: Cli, study: Path, tmp_path: Path) -> None:
     assert page.read_text().startswith("<!doctype html>") or "<html" in page.read_text()[:500]
 
 
+def test_figures_are_drawn_beside_the_page(
+    cli: Cli, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib", reason="the extra `figures` is not installed")
+    drawn: list[Path] = []
+
+    def note(_: object, path: Path) -> Path:
+        drawn.append(path)
+        return path
+
+    monkeypatch.setattr("physai_inverse.report.figures.Figure.write", note)
+    done = cli("report", study, tmp_path / "page.html", "--figures", tmp_path / "figures", "--format", "png")
+    assert done.out == f"{tmp_path / 'page.html'}\n"
+    assert done.err == f"Drew {len(drawn)} figures in {tmp_path / 'figures'}.\n"
+    assert {(path.parent.name, path.suffix) for path in drawn} == {("figures", ".png")}
+
+
+def test_a_format_without_a_folder_is_refused(cli: Cli, study: Path) -> None:
+    result = cli("report", study, "--format", "png")
+    assert result.code == 2
+    assert "`--format` is of the files that `--figures FOLDER` asks for" in result.err
+
+
 def test_backup_check_and_restore(cli: Cli, study: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     assert cli("backup", study, copy).code == 0

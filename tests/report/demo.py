@@ -17,6 +17,7 @@ from physai_inverse.forward import (
     Scores,
     normal_quantile,
 )
+from physai_inverse.normal import ndtr
 from physai_inverse.objective import AtMost, Minimize, ObjectiveLike
 from physai_inverse.observations import Scalar
 from physai_inverse.seeds import generator
@@ -95,6 +96,7 @@ class SmallModel(AbstractMetricModel):
     units: np.ndarray
     values: np.ndarray
     scaled: Scaled
+    rows: np.ndarray
 
     @property
     def warp(self) -> AbstractWarp:
@@ -118,6 +120,7 @@ class SmallModel(AbstractMetricModel):
             np.concatenate([self.units, units]),
             np.concatenate([self.values, self.scaled.inverse(mean)]),
             self.scaled,
+            np.concatenate([self.rows, np.full(len(units), -1)]),
         )
 
     def held_out(self) -> Scores:
@@ -145,8 +148,8 @@ class SmallModel(AbstractMetricModel):
             coverage_50=inside(0.5),
             coverage_90=inside(0.9),
             crps=0.0,
-            places=np.arange(len(latent)),
-            ranks=np.full(len(latent), 0.5),
+            places=self.rows,
+            ranks=ndtr((latent - mean) / spread),
             predicted=predicted,
             low=self.scaled.inverse(mean - reach),
             high=self.scaled.inverse(mean + reach),
@@ -179,7 +182,7 @@ class SmallSurrogate(AbstractSurrogate):
                 log = bool((values > 0).all())
                 raw = np.log(values) if log else values
                 scaled = Scaled(log, float(raw.mean()), float(raw.std()) or 1.0)
-                models[name] = SmallModel(data.units[column.rows], values, scaled)
+                models[name] = SmallModel(data.units[column.rows], values, scaled, column.rows)
         success = SmallSuccess(data.units, 1.0 - data.failed) if data.failed.any() else None
         return ForwardMap(data.space, models, success)
 

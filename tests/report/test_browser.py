@@ -1,5 +1,6 @@
 """The page in a real browser: it draws everything, asks for nothing, complains about nothing."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,6 +98,24 @@ def test_the_button_goes_against_the_system(report: "tuple[Page, list[str]]") ->
     wait_for(page, "light")
 
 
+def test_a_link_to_what_is_folded_away_opens_and_draws_it(report: "tuple[Page, list[str]]") -> None:
+    page, _ = report
+    page.evaluate("location.hash = '#metrics'")
+    page.wait_for_selector("#metrics[open] svg.main-svg")
+
+
+def test_panels_of_the_matrix_stand_in_their_places(report: "tuple[Page, list[str]]") -> None:
+    page, _ = report
+    page.evaluate("location.hash = '#metrics'")
+    page.wait_for_selector("#metrics[open] svg.main-svg")
+    sides = page.evaluate(
+        "(() => { const full = document.querySelector('#metrics [data-figure]')._fullLayout;"
+        " return ['', '2', '3', '4'].map((name) => full['xaxis' + name]._offset); })()"
+    )
+    steps = [second - first for first, second in itertools.pairwise(sides)]
+    assert max(steps) - min(steps) < 1.0 < min(steps)
+
+
 def test_a_narrow_page_does_not_scroll_sideways(report: "tuple[Page, list[str]]") -> None:
     page, _ = report
     page.set_viewport_size({"width": 390, "height": 900})
@@ -113,6 +132,8 @@ def test_choosing_a_metric_shows_and_draws_its_figure(report: "tuple[Page, list[
 
 def test_a_click_on_a_column_sorts_the_trials(report: "tuple[Page, list[str]]") -> None:
     page, _ = report
+    page.evaluate("location.hash = '#trials'")
+    page.wait_for_selector("#trials[open]")
     cells = "[...document.querySelectorAll('table.sortable tbody tr')].map((row) => row.cells[2].dataset.v)"
     page.click("table.sortable thead th:nth-child(3) button")
     shown = [float(value) for value in page.evaluate(cells) if value]

@@ -1,6 +1,7 @@
 """Figures as plotly's JSON."""
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -8,9 +9,20 @@ import pytest
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.objective import AtMost, Minimize
-from physai_inverse.report import plot_effects, plot_predicted, plot_progress, plot_shares, plot_tradeoff
+from physai_inverse.report import (
+    plot_calibration,
+    plot_effects,
+    plot_map,
+    plot_metrics,
+    plot_predicted,
+    plot_progress,
+    plot_shares,
+    plot_slices,
+    plot_tradeoff,
+)
 from physai_inverse.report.effects import effects_of
-from physai_inverse.report.figures import DARK, Figure, is_log, log_ticks, plain
+from physai_inverse.report.figures import DARK, Figure, is_log, log_ticks, parameter_axis, plain
+from physai_inverse.space import Integer
 from physai_inverse.study import Study
 from tests.report.demo import demo_study
 
@@ -24,25 +36,30 @@ def traces(figure: Figure) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", figure["data"])
 
 
-def every_figure(study: Study) -> list[Figure]:
-    return [
-        plot_progress(study, study),
-        plot_predicted(study, "val_loss"),
-        plot_effects(study, "val_loss"),
-        plot_shares(study, "val_loss"),
-        plot_tradeoff(study, "val_loss", "params", baseline=study),
-    ]
+FIGURES: dict[str, Callable[[Study], Figure]] = {
+    "progress": lambda study: plot_progress(study, study),
+    "predicted": lambda study: plot_predicted(study, "val_loss"),
+    "calibration": lambda study: plot_calibration(study, "val_loss"),
+    "shares": lambda study: plot_shares(study, "val_loss"),
+    "slices": lambda study: plot_slices(study, "val_loss"),
+    "effects": lambda study: plot_effects(study, "val_loss"),
+    "areas": lambda study: plot_map(study, "val_loss", "lr", "width"),
+    "cells": lambda study: plot_map(study, "val_loss", "lr", "optimizer"),
+    "metrics": plot_metrics,
+    "tradeoff": lambda study: plot_tradeoff(study, "val_loss", "params", baseline=study),
+}
+"""Every kind of figure."""
 
 
 def test_every_figure_is_plain_json(study: Study) -> None:
-    for figure in every_figure(study):
+    for figure in (make(study) for make in FIGURES.values()):
         assert json.loads(json.dumps(figure, allow_nan=False)) == figure
 
 
 def test_plotly_takes_every_figure(study: Study) -> None:
     """Its own constructor knows every setting, and refuses what it does not know."""
     graph_objects = pytest.importorskip("plotly.graph_objects")
-    for figure in every_figure(study):
+    for figure in (make(study) for make in FIGURES.values()):
         graph_objects.Figure(figure)
 
 
@@ -98,6 +115,10 @@ def test_ticks_of_a_logarithmic_axis_are_few_and_inside(low: float, high: float)
     ticks = log_ticks(low, high)
     assert 2 <= len(ticks) <= 9
     assert all(low <= tick <= high for tick in ticks)
+
+
+def test_a_few_whole_numbers_have_a_tick_each_and_none_between() -> None:
+    assert parameter_axis(Integer(1, 3))["tickvals"] == [1, 2, 3]
 
 
 def test_a_logarithmic_axis_needs_positive_values() -> None:

@@ -2,12 +2,10 @@
 
 import math
 
-import numpy as np
 import pytest
 
-from physai_inverse.forward import Scores
 from physai_inverse.objective import AtMost, Maximize, Minimize, Objective, Target
-from physai_inverse.report.words import better, goals, number, percent, trust, visible
+from physai_inverse.report.words import better, goals, number, percent, visible
 
 
 @pytest.mark.parametrize(
@@ -58,20 +56,3 @@ def test_a_comparison_of_what_is_maximized_prefers_the_higher() -> None:
 
 def test_a_comparison_on_a_target_is_by_distance() -> None:
     assert better(Target("rank", 20.0, 1.0), 21.0, 15.0).startswith("nearer to the target")
-
-
-def scores(r2: float, coverage: float, rows: int = 100) -> Scores:
-    empty = np.empty(0)
-    return Scores(rows, 1.0, r2, 0.5, 0.0, 0.5, coverage, 0.1, empty, empty, empty, empty, empty, empty)
-
-
-def test_a_model_that_explains_and_covers_is_good_and_honest() -> None:
-    assert trust(scores(0.9, 0.9)) == ("good", "predicts well; intervals honest")
-
-
-def test_intervals_that_miss_more_than_chance_are_called_narrow() -> None:
-    assert "overconfident" in trust(scores(0.9, 0.8))[1]
-
-
-def test_few_rows_are_not_judged() -> None:
-    assert trust(scores(0.9, 0.9, rows=4))[0] == "unknown"

@@ -1,41 +1,96 @@
-"""The top of the page: what was wanted, what to use, what to expect of it, and how random search did."""
+"""What was found: what to use, what to expect of it, what comes after it, and how random search did."""
 
 import math
 from collections.abc import Sequence
 
 from physai_inverse.objective import measured
+from physai_inverse.report.figures import MOST_DOTS
 from physai_inverse.report.findings import Findings
 from physai_inverse.report.markup import Markup, element, join
-from physai_inverse.report.progress import allowed
+from physai_inverse.report.progress import allowed, plot_progress
+from physai_inverse.report.sheet import Section, Sheet, fold
+from physai_inverse.report.tables import leader_table
 from physai_inverse.report.words import (
+    arrow,
     better,
     chance,
+    counted,
     duration,
-    goals,
     interval,
     number,
-    overconfident,
     scalar,
-    trust,
+    visible,
 )
 from physai_inverse.store import Trial
 from physai_inverse.study import Confirmation, Study, best_measured
+
+MOST_OPEN = 12
+"""Parameters from which the best configurations are folded away."""
 
 MAX_EXPECTED = 8
 """How many metrics of the recommended configuration are listed before the rest is folded away."""
 
 
-def headline(found: Findings) -> Markup:
-    """Write the head of the page with its verdict."""
-    study = found.study
-    return element(
-        "header",
-        element("p", "Study report", class_="kicker"),
-        element("h1", study.name),
-        element("p", goals(study.objective), class_="objective"),
+def found_section(found: Findings, sheet: Sheet) -> Section:
+    """Write what was found."""
+    body = element(
+        "section",
+        element("h2", "What was found"),
         _verdict(found),
-        class_="headline",
+        _leaders(found),
+        _progress(found, sheet),
+        _comparison(found) if found.recommendation is not None else None,
+        id="found",
     )
+    return Section("found", "What was found", body)
+
+
+def _leaders(found: Findings) -> Markup | None:
+    """Set the best configurations side by side; folded where the parameters are many."""
+    others = len(found.leaders) - 1
+    if others < 1:
+        return None
+    parts = (leader_table(found), element("p", _ordered_by(found), class_="note"))
+    if found.study.space.dimension > MOST_OPEN:
+        return element("div", fold(f"Beside it the next best {counted(others, 'configuration')}", *parts))
+    return element("div", element("h3", "The best configurations, side by side"), *parts, class_="part")
+
+
+def _ordered_by(found: Findings) -> str:
+    by = (
+        "The recommended one, then those that no other is predicted to beat in every wish, the likeliest first."
+        if len(found.study.objective.wishes) > 1
+        else "The recommended one, then the best of those that were trained, by what is predicted."
+    )
+    return (
+        f"{by} Predicted: the mean of many trainings, with its 90 % interval; measured: one training, its luck "
+        "included. Values equal to those of the recommended one are pale."
+    )
+
+
+def _progress(found: Findings, sheet: Sheet) -> Markup | None:
+    """Show how fast it was found; nothing where all trainings were run elsewhere."""
+    study = found.study
+    if not any(trial.origin != "imported" for trial in found.finished):
+        return None
+    wishes = study.objective.wishes
+    failed = any(trial.state.bad for each in (study, found.baseline) if each is not None for trial in each.trials)
+    count = len(found.finished)
+    thin = f" An even share of {MOST_DOTS:,} of {count:,} is drawn." if count > MOST_DOTS else ""
+    if not wishes:
+        figures = [sheet.figure(plot_progress(study, found.baseline), "Trainings that met every limit, added up.")]
+    else:
+        figures = [
+            sheet.figure(
+                plot_progress(study, found.baseline, metric=wish.metric),
+                f"Best {visible(wish.metric)} so far ({arrow(wish)}). Dots are single trainings"
+                + (", hollow where a limit is broken" if study.objective.limits else "")
+                + ("; crosses at the foot are failed ones." if failed else ".")
+                + thin,
+            )
+            for wish in wishes
+        ]
+    return element("div", element("h3", "How fast it was found"), *figures, class_="part", id="progress")
 
 
 def _verdict(found: Findings) -> Markup:
@@ -67,7 +122,6 @@ def _verdict(found: Findings) -> Markup:
         _beside_random(found),
         _caution(found),
         element("div", _configuration(found), _expected(found), class_="pair"),
-        _comparison(found),
     )
 
 
@@ -82,17 +136,19 @@ def _nothing_yet(found: Findings) -> str:
 
 
 def _caution(found: Findings) -> Markup | None:
-    scores = found.scores.get(found.first)
-    if scores is None:
-        return None
-    grade, reading = trust(scores)
-    if grade in ("good", "fair") and not overconfident(scores):
+    """Warn where the maps that the answer rests on are not to be relied on."""
+    bad = [
+        f"The forward map of {name} is to be trusted {fit.verdict.trust}: {'; '.join(fit.verdict.reasons)}."
+        for name in found.study.objective.metrics
+        if (fit := found.fits.get(name)) is not None and fit.verdict.bad
+    ]
+    if not bad:
         return None
     return element(
         "p",
         element("strong", "Caution. "),
-        f"The forward map of {found.first} on held-out trainings: {reading}. ",
-        "Take predictions on this page as guesses and the measured values as what is known.",
+        visible(" ".join(bad), 800),
+        " Take predictions on this page as guesses and the measured values as what is known.",
         class_="caution",
     )
 
@@ -213,6 +269,7 @@ def _comparison(found: Findings) -> Markup:
             element("table", element("thead", _header(titles)), element("tbody", *body), class_="versus"),
             class_="scroll",
         ),
+        class_="part",
     )
 
 

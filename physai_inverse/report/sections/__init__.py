@@ -1,0 +1,1 @@
+"""The page from top to bottom: asked, found, believed, acting, next, and everything else."""
