@@ -37,6 +37,12 @@ def _ours(recipe: Callable[[], AbstractSurrogate]) -> Regressor:
     return fitted
 
 
+def _mixture() -> AbstractSurrogate:
+    from physai_inverse.surrogates import Mixture
+
+    return Mixture()
+
+
 def _process() -> AbstractSurrogate:
     from physai_inverse.surrogates import GaussianProcess
 
@@ -118,7 +124,8 @@ ALONE = "ours, process alone"
 SINGLE = "SingleTaskGP"
 MIXED = "MixedSingleTaskGP"
 REGRESSORS: dict[str, Regressor] = {
-    OURS: _ours(_process),
+    OURS: _ours(_mixture),
+    ALONE: _ours(_process),
     "random forest": forest,
     "gradient boosting": boosting,
     "LightGBM": lightgbm,

@@ -1,4 +1,9 @@
-"""What was fitted to one state of the data; a metric is fitted when it is first asked for."""
+"""What was fitted to one state of the data; a metric is fitted when it is first asked for.
+
+Two maps: the quick one, by which suggestions, recommendations and inverse queries are found (a process for each
+metric, in milliseconds), and the mixed one, by which metrics are predicted and the map is judged (several
+surrogates, weighed by how well they predicted what they had not seen).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,6 +50,7 @@ class Fitted:
         self._surrogate = surrogate
         self._seed = seed
         self._models: dict[str, AbstractMetricModel] = {}
+        self._mixed: dict[str, AbstractMetricModel] = {}
         self._asked: set[str] = set()
         self._success: AbstractSuccessModel | None = None
         self._fitted_success = False
@@ -57,7 +63,7 @@ class Fitted:
         return Dataset.from_observations(self._space, self._observations, earlier=self._earlier)
 
     def map(self, metrics: Sequence[str] | None = None) -> ForwardMap:
-        """Give the forward map of some metrics, or of all that were recorded."""
+        """Give the quick forward map of some metrics, or of all that were recorded."""
         wanted = [
             name for name in (self.data.columns if metrics is None else metrics) if name in self.data.columns
         ]
@@ -71,6 +77,21 @@ class Fitted:
         return ForwardMap(
             self._space, {name: self._models[name] for name in wanted if name in self._models}, self._success
         )
+
+    def mixed(self, metrics: Sequence[str] | None = None) -> ForwardMap:
+        """Give the mixed forward map of some metrics, or of all that were recorded.
+
+        The quick one where the user chose a recipe, or earlier studies lend it their shape.
+        """
+        from physai_inverse.surrogates import GaussianProcess, Mixture
+
+        quick, recipe = self.map(metrics), self._recipe()
+        if not isinstance(recipe, GaussianProcess):
+            return quick
+        missing = [name for name in quick.models if name not in self._mixed]
+        if missing:
+            self._mixed.update(Mixture(recipe).fit(self.data, seed=self._seed, metrics=missing).models)
+        return replace(quick, models={name: self._mixed[name] for name in quick.models})
 
     def shown(self, objective: Objective) -> ForwardMap:
         """Give the forward map of an objective's metrics and expressions, as they are."""

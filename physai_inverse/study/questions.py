@@ -56,11 +56,21 @@ def prediction_table(
     *,
     noise: bool,
     fidelity: float | None = None,
+    mixed: bool = False,
 ) -> PredictionTable:
-    """Predict every recorded metric, and the expressions of an objective; see `Study.predict`."""
+    """Predict every recorded metric, and the expressions of an objective; see `Study.predict`.
+
+    Args:
+        fitted: the data and what was fitted to it.
+        configs: where.
+        objective: whose expressions are predicted.
+        noise: whether of one more training or of the mean over many.
+        fidelity: of the training.
+        mixed: by the mixed map instead of the quick one, which answers and recommendations rest on.
+    """
     space = fitted.data.space
     checked = [space.check(config, constraints=False) for config in configs]
-    forward = fitted.map_at(fidelity) if isinstance(fitted, Climbed) else fitted.map()
+    forward = fitted.map_at(fidelity) if isinstance(fitted, Climbed) else fitted.mixed() if mixed else fitted.map()
     if not forward.models:
         raise NotFound("Nothing to predict from: no finite metric was observed yet.")
     units = space.snap(space.encode(checked))

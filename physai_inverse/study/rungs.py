@@ -216,6 +216,10 @@ class Climbed:
                 models[name] = model
         return ForwardMap(self._space, models, self._success)
 
+    def mixed(self, metrics: Sequence[str] | None = None) -> ForwardMap:
+        """Give the map of the highest rung: where rungs hang together, nothing is mixed."""
+        return self.map(metrics)
+
     def _with_measured(self, quantity: str) -> Dataset:
         """Every training as a row, with a column of what was measured of an expression."""
         import numpy as np

@@ -361,12 +361,12 @@ class Study:
             self._version = version
 
     def forward_map(self, metrics: Sequence[str] | None = None) -> ForwardMap:
-        """Fit the forward map to everything observed so far; kept until something new is observed.
+        """Fit the mixed forward map to everything observed so far; kept until something new is observed.
 
         Args:
             metrics: which; None for every metric that was recorded.
         """
-        return self._fitted().map(metrics)
+        return self._fitted().mixed(metrics)
 
     def _fitted(self) -> Fitted | Climbed:
         """The data as it stands, with what was fitted to it so far."""
@@ -401,7 +401,7 @@ class Study:
         """
         listed = [configs] if isinstance(configs, Mapping) else list(configs)
         level = level_of(self.fidelity, fidelity)
-        return prediction_table(self._fitted(), listed, self.objective, noise=noise, fidelity=level)
+        return prediction_table(self._fitted(), listed, self.objective, noise=noise, fidelity=level, mixed=True)
 
     def recommend(self) -> Recommendation:
         """Name the configuration to use in the end: the best by the forward map, not the luckiest run.

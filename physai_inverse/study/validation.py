@@ -3,14 +3,15 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from physai_inverse.errors import NotFound
 from physai_inverse.forward import Dataset, ForwardMap, Scores
 from physai_inverse.seeds import child
 
 if TYPE_CHECKING:
-    from physai_inverse.study.study import Study
+    from physai_inverse.study.fitted import Fitted
+    from physai_inverse.study.rungs import Climbed
     from physai_inverse.understanding import Misfit, Noise, Outlier, Verdict
 
 
@@ -105,7 +106,16 @@ class FitReport(Mapping[str, MetricFit]):
         return len(self.fits)
 
 
-def fit(study: "Study", metrics: Sequence[str] | None = None) -> FitReport:
+class Mapped(Protocol):
+    """A study, as far as its map is concerned."""
+
+    seed: int
+
+    def _fitted(self) -> "Fitted | Climbed":
+        """The data as it stands, with what was fitted to it."""
+
+
+def fit(study: Mapped, metrics: Sequence[str] | None = None) -> FitReport:
     """Fit the forward map to everything observed, and say for each metric how far it may be believed.
 
     Nothing is trained, nothing is written. Suspected misfits are tested by fitting anew, which takes some tens of
@@ -125,7 +135,7 @@ def fit(study: "Study", metrics: Sequence[str] | None = None) -> FitReport:
     unknown = [name for name in metrics or () if name not in data.columns]
     if unknown:
         raise NotFound(f"No training has given the metric `{unknown[0]}`; recorded are {sorted(data.columns)}.")
-    forward = study.forward_map(metrics)
+    forward = fitted.mixed(metrics)
     left_out = {
         name: "no finite value was recorded"
         for name in (data.columns if metrics is None else metrics)
