@@ -23,10 +23,13 @@ from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.stacking import folds
 
 LEAST_ROWS = 200
+"""Below, the networks had next to no weight on public tables, and took as long as all other members together."""
+MANY_ROWS = 1000
 NUM_NETWORKS = 8
 """Networks, and parts of the rows."""
-WIDTH = 32
-STEPS = 250
+WIDTH, WIDTH_OF_MANY = 32, 64
+STEPS, MOST_STEPS = 250, 1500
+"""Steps at `STEPS` rows or less, and at most; in between as many as rows."""
 BATCH = 128
 LOOK = 10
 """Steps between two looks at the rows left out."""
@@ -111,7 +114,9 @@ def _trained(
     seen = torch.tensor(np.stack([rows[:least] for rows in inside]))
     length = min(MOST_LOOKED_AT, min(map(len, outside)))
     looked = torch.tensor(np.stack([rows[:length] for rows in outside]))
-    sizes = (columns.shape[1], WIDTH, WIDTH, 2)
+    num_steps = min(max(STEPS, len(targets)), MOST_STEPS)
+    width = WIDTH if len(targets) <= MANY_ROWS else WIDTH_OF_MANY
+    sizes = (columns.shape[1], width, width, 2)
     layers = []
     for first, second in pairwise(sizes):
         scale = (2.0 / first) ** 0.5 if second != 2 else 0.3 / first**0.5
@@ -139,9 +144,9 @@ def _trained(
     )
     kept = [tensor.detach().clone() for tensor in flat]
     best = torch.full((NUM_NETWORKS,), torch.inf)
-    for step in range(STEPS):
+    for step in range(num_steps):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * 0.5 * (1.0 + math.cos(math.pi * step / STEPS))
+            group["lr"] = RATE * 0.5 * (1.0 + math.cos(math.pi * step / num_steps))
         rows = seen
         if least > BATCH:
             drawn = torch.randint(least, (NUM_NETWORKS, BATCH), generator=random)
