@@ -54,8 +54,8 @@ class Trees(AbstractMember):
 
     @property
     def stretches(self) -> Mapping[float, float]:
-        """Far narrower, narrower, as they are."""
-        return {0.25: 0.3, 0.5: 1.0, 1.0: 0.5}
+        """Far narrower to as they are."""
+        return {0.1: 0.2, 0.25: 0.3, 0.5: 1.0, 1.0: 0.5}
 
     def fit(self, task: Task, *, seed: int) -> "FittedTrees | None":
         """Grow the trees; None below `LEAST_ROWS` rows, or where all values are equal."""
