@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer bench-adapters bench-forward clean
+  bench-transfer bench-adapters bench-forward bench-mixtures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ bench-digits: $(VENV)/.bench ## tuning digits against random search and Optuna
 
 bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (needs ../shared/data)
 	$(BIN)/python benchmarks/grokking.py
+
+bench-mixtures: $(VENV)/.bench ## the map of published data mixtures and its way back, beside scikit-learn (needs ../shared/data)
+	$(BIN)/python -m benchmarks.mixtures
 
 bench-latency: $(VENV)/.bench ## seconds of a suggestion beside peers installed, and by the size of the study
 	$(BIN)/python -m benchmarks.latency

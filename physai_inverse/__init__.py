@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from physai_inverse.fidelity import Fidelity
     from physai_inverse.objective import AtLeast, AtMost, Between, Maximize, Minimize, Objective, Target
     from physai_inverse.observations import Curve, Measurement, Observation
-    from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Space
+    from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Shares, Space
     from physai_inverse.space.beliefs import Belief
     from physai_inverse.store import Store
     from physai_inverse.study import Study
@@ -38,6 +38,7 @@ _HOMES = {
     "Observation": "observations",
     "Ordinal": "space",
     "PhysaiInverseError": "errors",
+    "Shares": "space",
     "Space": "space",
     "Store": "store",
     "Study": "study",
@@ -64,6 +65,7 @@ __all__ = [
     "Observation",
     "Ordinal",
     "PhysaiInverseError",
+    "Shares",
     "Space",
     "Store",
     "Study",

@@ -2,7 +2,17 @@
 
 from hypothesis import strategies as st
 
-from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
+from physai_inverse.space import (
+    Boolean,
+    Choice,
+    Constant,
+    Declared,
+    Float,
+    Integer,
+    Ordinal,
+    Shares,
+    Space,
+)
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -33,15 +43,24 @@ parameters = st.one_of(
 
 
 @st.composite
+def shares(draw: st.DrawFn, name: str = "share") -> Shares:
+    parts = [f"{name}_{letter}" for letter in "abcdefg"[: draw(st.integers(2, 7))]]
+    least: float | dict[str, float] = draw(st.sampled_from([0.0, 0.01, 0.1]))
+    if draw(st.booleans()):
+        least = {parts[0]: draw(st.floats(0.0, 0.9))}
+    return Shares(parts, least)
+
+
+@st.composite
 def spaces(draw: st.DrawFn, max_size: int = 7) -> Space:
     """Draw a space; each parameter may hang on an earlier listed one, to any depth, or be constrained."""
     listed: list[str] = []
     numeric: list[tuple[str, float]] = []
-    combined: dict[str, Parameter] = {"root": Choice(["a", "b", "c"])}
+    combined: dict[str, Declared] = {"root": Choice(["a", "b", "c"])}
     listed.append("root")
     for index in range(draw(st.integers(1, max_size))):
         name = f"p{index}"
-        parameter = draw(parameters)
+        parameter: Declared = draw(shares(name) if draw(st.integers(0, 4)) == 4 else parameters)
         if draw(st.booleans()):
             parent = draw(st.sampled_from(listed))
             options = _options(combined[parent])
@@ -63,12 +82,12 @@ def spaces(draw: st.DrawFn, max_size: int = 7) -> Space:
     return Space(combined, constraints=constraints)
 
 
-def _options(parameter: Parameter) -> list[object]:
+def _options(parameter: Declared) -> list[object]:
     assert isinstance(parameter, Choice | Ordinal | Boolean)
     return list(parameter.options)
 
 
-def _with_condition(parameter: Parameter, when: dict[str, list[object]]) -> Parameter:
+def _with_condition(parameter: Declared, when: dict[str, list[object]]) -> Declared:
     import dataclasses
 
     return dataclasses.replace(parameter, when=when)

@@ -1,7 +1,8 @@
 """The regressors: ours, and others at their defaults, on the same encoded points.
 
 Ours gets the points of the space; the others its features (numbers scaled to 0 to 1 in their declared scale,
-categories one-hot, flags of activity), MixedSingleTaskGP the categories as numbers in columns of their own.
+shares as they are, categories one-hot, flags of activity), MixedSingleTaskGP the categories as numbers in columns
+of their own.
 """
 
 import warnings
@@ -56,7 +57,7 @@ def forest(space: Space, units: np.ndarray, values: np.ndarray, new: np.ndarray,
     """
     from sklearn.ensemble import RandomForestRegressor
 
-    features = Features(space)
+    features = Features(space, (1.0,))
     model = RandomForestRegressor(random_state=seed).fit(features.encode(units), values)
     found = np.stack([tree.predict(features.encode(new)) for tree in model.estimators_])
     return Normals(found.mean(axis=0), np.maximum(found.std(axis=0), LEAST_WIDTH * max(values.std(), 1e-12)))
@@ -66,7 +67,7 @@ def boosting(space: Space, units: np.ndarray, values: np.ndarray, new: np.ndarra
     """Fit scikit-learn's gradient boosting to each quantile."""
     from sklearn.ensemble import GradientBoostingRegressor
 
-    features = Features(space)
+    features = Features(space, (1.0,))
     x, z = features.encode(units), features.encode(new)
     found = [
         GradientBoostingRegressor(loss="quantile", alpha=level, random_state=seed).fit(x, values).predict(z)
@@ -79,7 +80,7 @@ def lightgbm(space: Space, units: np.ndarray, values: np.ndarray, new: np.ndarra
     """Fit LightGBM to each quantile."""
     from lightgbm import LGBMRegressor
 
-    features = Features(space)
+    features = Features(space, (1.0,))
     x, z = features.encode(units), features.encode(new)
     found = []
     for level in LEVELS:
@@ -94,7 +95,7 @@ def _steps(found: list[np.ndarray], values: np.ndarray) -> Steps:
 
 def single_task(space: Space, units: np.ndarray, values: np.ndarray, new: np.ndarray, seed: int) -> Predictive:
     """Fit BoTorch's SingleTaskGP to the features."""
-    features = Features(space)
+    features = Features(space, (1.0,))
     return _botorch(features.encode(units), values, features.encode(new), [], seed)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.regret.problems import LCBENCH, XGBOOST
-from physai_inverse.space import Choice, Float, Integer, Space
+from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from physai_inverse.space.parameters import Parameter
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -117,6 +117,8 @@ def task(name: str, kind: str, space: Space, rows: list[dict[str, str]], columns
 
 def _config(space: Space, row: Mapping[str, str]) -> dict[str, Any]:
     config: dict[str, Any] = {}
+    if space.groups:
+        return {name: float(row[name]) for name in space.names}
     for name, parameter in space.parameters.items():
         if row[name] == "":
             continue
@@ -166,7 +168,7 @@ def _plain(file: str, kind: str, space: Space, metric: str) -> Callable[[], Task
 def _mixture(metric: str) -> Callable[[], Task]:
     def made() -> Task:
         rows = read("regmix/train_1m.csv")
-        space = Space({name: Float(0.0, 1.0) for name in rows[0] if name.startswith("w_")})
+        space = Space(mixture=Shares([name for name in rows[0] if name.startswith("w_")]))
         return task(f"regmix/train_1m {metric}", "regmix", space, rows, [metric])
 
     return made

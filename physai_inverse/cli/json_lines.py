@@ -189,7 +189,7 @@ def read_configs(arguments: Sequence[str], space: "Space") -> list[dict[str, obj
 
 
 def _read_config(arguments: Sequence[str], space: "Space") -> dict[str, object]:
-    from physai_inverse.importers.forms import read_scalar
+    from physai_inverse.importers.forms import read_value
 
     config: dict[str, object] = {}
     for argument in arguments:
@@ -200,7 +200,7 @@ def _read_config(arguments: Sequence[str], space: "Space") -> dict[str, object]:
         if name in config:
             raise InvalidInput(f"`{name}` stands twice; give it once.")
         try:
-            config[name] = read_scalar(space.parameters[name], text)
+            config[name] = read_value(space, name, text)
         except InvalidInput as error:
             raise InvalidInput(f"`{name}`: {error}.") from error
     return config

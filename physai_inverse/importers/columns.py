@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.importers.cells import is_number_cell, read_number_cell, unguard
-from physai_inverse.importers.forms import read_scalar
+from physai_inverse.importers.forms import read_value
 from physai_inverse.importers.records import ALIASES, FIELDS
 from physai_inverse.observations import Measurement, Metric, Scalar, check_name
 from physai_inverse.space import Constant, Space
@@ -81,7 +81,7 @@ class ColumnTable:
                 continue
             if role == "parameter":
                 try:
-                    config[name] = read_scalar(self._space.parameters[name], unguard(cell))
+                    config[name] = read_value(self._space, name, unguard(cell))
                 except InvalidInput as error:
                     raise InvalidInput(f"`{name}`: {error}.") from error
             elif role == "field":

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Curve, Measurement, Metric, Scalar, as_metrics
-from physai_inverse.space import Float, Integer, Parameter
+from physai_inverse.space import Float, Integer, Parameter, Space
 
 NAN_BITS = struct.pack(">d", math.nan)
 MEASUREMENT_KEYS = ("value", "standard_error", "censored")
@@ -121,16 +121,26 @@ def read_metrics(values: object) -> dict[str, Metric]:
     return as_metrics({str(name): read_metric(value, str(name)) for name, value in values.items()})
 
 
+def read_value(space: Space, name: str, text: str) -> Scalar:
+    """Read a value of a parameter of a space from text; a share may still be off by rounding.
+
+    Raises:
+        InvalidInput: the parameter has no such value.
+    """
+    if any(name in group.parts for group in space.groups.values()):
+        return space.check_value(name, _number_of(text))
+    return read_scalar(space.parameters[name], text)
+
+
 def read_scalar(parameter: Parameter, text: str) -> Scalar:
     """Read a value of a parameter from text.
 
     Raises:
         InvalidInput: the parameter has no such value.
     """
-    readings = _readings(text)
     if isinstance(parameter, Float | Integer):
-        numbers = [value for value in readings if isinstance(value, int | float) and not isinstance(value, bool)]
-        return parameter.check(numbers[0] if numbers else text)
+        return parameter.check(_number_of(text))
+    readings = _readings(text)
     for value in readings[:-1]:
         try:
             return parameter.check(value)
@@ -150,6 +160,14 @@ def scalar_text(parameter: Parameter, value: Scalar) -> str:
     except InvalidInput:
         same = False
     return value if same else json.dumps(value)
+
+
+def _number_of(text: str) -> Scalar:
+    """Read a number; the text itself where it is none, to be refused as such."""
+    numbers = [
+        value for value in _readings(text) if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    return numbers[0] if numbers else text
 
 
 def _readings(text: str) -> list[Scalar]:

@@ -55,7 +55,7 @@ class Records:
         given: dict[str, Scalar] = {}
         for name, value in config.items():
             try:
-                given[name] = self.space.parameters[name].check(value)
+                given[name] = self.space.check_value(name, value)
             except InvalidInput as error:
                 raise InvalidInput(f"`{name}`: {error}.") from error
         fitted = self.space.complete(given)

@@ -66,7 +66,8 @@ class Neighbourhood(AbstractDerived):
         """Give latent means and deviations; see `AbstractDerived`."""
         import numpy as np
 
-        near = self.space.snap(np.clip(units[None] + self.steps[:, None], 0.0, 1.0).reshape(-1, units.shape[1]))
+        near = np.clip(units[None] + self.steps[:, None], 0.0, 1.0).reshape(-1, units.shape[1])
+        near = self.space.moved(np.tile(units, (len(self.steps), 1)), near)
         mean, deviation = components(self.model, near, noise=noise)
         shape = (len(self.steps), len(units), *mean.shape[1:])
         mean, deviation = mean.reshape(shape), deviation.reshape(shape)

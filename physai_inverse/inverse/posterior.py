@@ -117,7 +117,9 @@ class Ridge:
 
 @dataclass(frozen=True)
 class ConfigPosterior:
-    """A weighted sample of ``p(configuration | query)``, the prior being uniform over the space.
+    """A weighted sample of ``p(configuration | query)``, the prior being even over the space.
+
+    What is even of mixtures is told in `space.shares`.
 
     Args:
         space: the space.
@@ -185,7 +187,8 @@ class ConfigPosterior:
             place = np.cumsum(weights[order]) - 0.5 * weights[order]
             ends = np.interp(LEVELS, place, units[order])
             values = parameter.from_unit(ends).tolist()
-            remaining = float(min((ends[-1] - ends[0]) / (LEVELS[-1] - LEVELS[0]), 1.0))
+            reached = self.space.cumulative(column, ends)
+            remaining = float(min((reached[-1] - reached[0]) / (LEVELS[-1] - LEVELS[0]), 1.0))
             return Marginal(name, total, dict(zip(LEVELS, values, strict=True)), (), remaining)
         shares = np.bincount(parameter.places(units), weights=weights, minlength=len(parameter.options))
         some = shares[shares > 0]
@@ -214,16 +217,30 @@ class ConfigPosterior:
 
     @cached_property
     def correlations(self) -> tuple[Correlation, ...]:
-        """Pairs of ordered parameters that go together, the strongest first."""
+        """Pairs of ordered parameters that go together, the strongest first.
+
+        Two shares of one mixture are told where they do so otherwise than those of any mixture.
+        """
         columns, _, matrix = self._ordered
+        usual = self._usual
         names = [self.space.names[column] for column in columns]
         pairs = [
             Correlation(names[first], names[second], float(matrix[first, second]))
             for first in range(len(names))
             for second in range(first + 1, len(names))
+            if abs(matrix[first, second] - usual.get((columns[first], columns[second]), 0.0)) >= LEAST_CORRELATION
         ]
-        strong = [pair for pair in pairs if abs(pair.value) >= LEAST_CORRELATION]
-        return tuple(sorted(strong, key=lambda pair: -abs(pair.value)))
+        return tuple(sorted(pairs, key=lambda pair: -abs(pair.value)))
+
+    @cached_property
+    def _usual(self) -> dict[tuple[int, int], float]:
+        """Pairs of columns of one mixture to the correlation of two shares that are uniform: -1 / (k - 1)."""
+        return {
+            (int(first), int(second)): -1.0 / (len(columns) - 1)
+            for _, columns in self.space.blocks
+            for first in columns
+            for second in columns
+        }
 
     def directions(self) -> "list[tuple[float, dict[int, float]]]":
         """Give the directions of large spread: variance, and column to half a step in the unit cube.

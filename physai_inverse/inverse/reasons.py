@@ -302,7 +302,7 @@ def _at_border(space: Space, units: "np.ndarray") -> "dict[str, np.ndarray]":
         if not isinstance(parameter, Choice | Boolean):
             moved[:, 2 * column, column] = _stepped(parameter, units[:, column], -1)
             moved[:, 2 * column + 1, column] = _stepped(parameter, units[:, column], 1)
-    moved = space.snap(np.clip(moved.reshape(-1, dimension), 0.0, 1.0))
+    moved = space.moved(np.repeat(units, 2 * dimension, axis=0), np.clip(moved.reshape(-1, dimension), 0.0, 1.0))
     return {text: np.any(~held.reshape(num, -1), axis=1) for text, held in space.held(moved).items()}
 
 
@@ -317,12 +317,15 @@ def _stepped(parameter: FreeParameter, units: "np.ndarray", side: int) -> "np.nd
 
 
 def _ends(space: Space, unit: "np.ndarray") -> dict[str, str]:
+    """Say which parameters stand at an end of their range; none and all of a whole are no ends of a range."""
+    parts = {name: part.low > 0.0 for group in space.groups.values() for name, part in group.floats.items()}
     active = space.activity(unit[None])[0]
     found: dict[str, str] = {}
     for column, (name, parameter) in enumerate(zip(space.names, space.free, strict=True)):
         if not active[column] or isinstance(parameter, Choice | Boolean):
             continue
         value, low, high = (value_at(parameter, place) for place in (float(unit[column]), 0.0, 1.0))
-        if value in (low, high):
+        ends = (low, high) if name not in parts else (low,) if parts[name] else ()
+        if value in ends:
             found[name] = "low" if value == low else "high"
     return found

@@ -4,8 +4,9 @@ The prior is uniform over the cube where the constraints allow; a configuration'
 cell. Even draws of it are weighted by the density. Where that leaves too few that count, the density is approached
 by powers of itself: reweight, resample, and move by steps that leave the power unchanged (Metropolis-Hastings).
 
-The steps are made before snapping, where every one is as likely as its reverse: the difference of two other points
-(which follows ridges), a few coordinates at the scale of the spread, or another category.
+The steps are made before snapping, and before shares are made to add up to one, where every one is as likely as
+its reverse: the difference of two other points (which follows ridges), a few coordinates at the scale of the
+spread, or another category.
 
 Symbols: `v` log density, `b` the power between 0 (prior) and 1 (density).
 
@@ -84,7 +85,7 @@ def sample_density(
 
     def value(cube: "np.ndarray") -> "np.ndarray":
         found = np.full(len(cube), LEAST_LOG)
-        snapped = space.snap(cube)
+        snapped = space.snap(space.even(cube))
         inside = space.feasible(snapped)
         found[inside] = np.maximum(log_density(snapped[inside]), LEAST_LOG)
         return np.where(inside, found, -np.inf)
@@ -203,7 +204,7 @@ def _merged(
     """Join what snaps to one configuration."""
     import numpy as np
 
-    units, first, place = np.unique(space.snap(cube), axis=0, return_index=True, return_inverse=True)
+    units, first, place = np.unique(space.snap(space.even(cube)), axis=0, return_index=True, return_inverse=True)
     weights = np.exp(log_weights - log_weights.max())
     weights = np.bincount(place.ravel(), weights=weights, minlength=len(units))
     kept = weights > 1e-9 * weights.sum()

@@ -1,8 +1,9 @@
 """Maximise a function of points over a mixed, conditional and constrained space.
 
 Many random points, then the best few are varied with shrinking steps: a number moves by a normal step in its own
-scale, a whole number or a level at least to its neighbour, a category to any other. No gradient is needed, so
-that every kind of parameter is treated alike.
+scale, a whole number or a level at least to its neighbour, a category to any other; a share moves and the others
+of its mixture give way, or it is handed over to another one, in part or as a whole. No gradient is needed, so that
+every kind of parameter is treated alike.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,12 @@ NUM_STEPS = 40
 
 MOST_LEVELS, MOST_SWEEPS = 32, 3
 """Number of values up to which all values of a parameter are tried, and how often."""
+
+EXCHANGED, HANDED_OVER = 0.6, 0.2
+"""How often two shares exchange rather than one moving, and how often all of a share is handed over."""
+
+PARTS_A_ROUND = 4
+"""Shares of a mixture that one round at each width is enough for."""
 
 WIDTHS = (0.2, 0.1, 0.05, 0.02, 0.008, 0.003)
 """Steps of the rounds, as shares of the range."""
@@ -56,7 +63,7 @@ def maximise(
         near = vary(space, np.repeat(starts[:num_leaders], num_steps, axis=0), 0.05, rng)
         points = np.concatenate([points, near])
     leaders, values = _leaders(points, function(points), num_leaders)
-    for width in WIDTHS:
+    for width in np.repeat(WIDTHS, _rounds(space)).tolist():
         steps = vary(space, np.repeat(leaders, num_steps, axis=0), width, rng)
         moved = function(steps).reshape(len(leaders), num_steps)
         best = moved.argmax(axis=1)
@@ -119,10 +126,40 @@ def vary(space: Space, points: "np.ndarray", width: float, rng: "np.random.Gener
             step = np.sign(moved[:, column] - points[:, column]) * cell
             short = rows & (np.abs(moved[:, column] - points[:, column]) < cell)
             moved[:, column] = np.where(short, points[:, column] + step, moved[:, column])
-    moved = np.abs(moved)  # reflect at the walls
-    moved = 1.0 - np.abs(1.0 - moved)
-    moved = space.snap(np.clip(moved, 0.0, 1.0))
+    reflected = np.abs(moved)  # reflect at the walls
+    reflected = np.clip(1.0 - np.abs(1.0 - reflected), 0.0, 1.0)
+    for _, columns in space.blocks:
+        reflected[:, columns] = _varied_shares(points[:, columns], moved[:, columns], width, rng)
+    moved = space.moved(points, reflected)
     return np.where(space.feasible(moved)[:, None], moved, points)
+
+
+def _rounds(space: Space) -> int:
+    """How many rounds at each width: a mixture has many directions, of which a round takes one."""
+    return 1 + max((len(columns) // PARTS_A_ROUND for _, columns in space.blocks), default=0)
+
+
+def _varied_shares(
+    points: "np.ndarray", moved: "np.ndarray", width: float, rng: "np.random.Generator"
+) -> "np.ndarray":
+    """Vary mixtures ``[n, k]`` of which a coordinate was moved: as it was, or one part hands over to another.
+
+    A share that would fall below zero stops there, since good mixtures lack parts.
+    """
+    import numpy as np
+
+    num, rows = len(points), np.arange(len(points))
+    luck = rng.random(points.shape)
+    giver = np.where(points > 0, luck, -1.0).argmax(axis=1)
+    luck[rows, giver] = -1.0
+    taker = luck.argmax(axis=1)
+    held = points[rows, giver]
+    amount = np.where(rng.random(num) < HANDED_OVER, held, np.minimum(np.abs(rng.normal(size=num)) * width, held))
+    exchanged = points.copy()
+    exchanged[rows, giver] -= amount
+    exchanged[rows, taker] += amount
+    swaps = (rng.random(num) < EXCHANGED) & (moved != points).any(axis=1)
+    return np.where(swaps[:, None], exchanged, np.clip(moved, 0.0, 1.0))
 
 
 def _leaders(points: "np.ndarray", values: "np.ndarray", num: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -76,7 +76,7 @@ def tolerances(
     for column, grid in zip(active, grids, strict=True):
         points[first : first + len(grid), column] = grid
         first += len(grid)
-    points = space.snap(points)
+    points = space.moved(unit[None], points)
     values = np.full(len(points), -np.inf)
     allowed = space.feasible(points)
     values[allowed] = log_probability(points[allowed])

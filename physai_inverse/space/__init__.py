@@ -12,6 +12,8 @@ from physai_inverse.space.parameters import (
     Ordinal,
     Parameter,
 )
+from physai_inverse.space.plain import Declared
+from physai_inverse.space.shares import Shares
 from physai_inverse.space.space import Space
 
 __all__ = [
@@ -19,11 +21,13 @@ __all__ = [
     "Choice",
     "Condition",
     "Constant",
+    "Declared",
     "Float",
     "FreeParameter",
     "Integer",
     "Ordinal",
     "Parameter",
+    "Shares",
     "Space",
     "misfits",
 ]

@@ -2,7 +2,8 @@
 
 What the other space lacks stands at the default (or the middle) of this one; what this one lacks is left out. A
 number outside of this range keeps its distance from it: its coordinate lies beyond the unit cube, so that a model
-still learns from it. A category or level that is unknown here has no place, and with it the configuration.
+still learns from it. A category or level that is unknown here has no place, and with it the configuration; nor has
+a mixture that holds more than the parts known here. A part that it lacks is absent from it.
 """
 
 import math
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from physai_inverse.observations import Config, Scalar
 from physai_inverse.space.parameters import Float, FreeParameter, Integer, Ordinal
+from physai_inverse.space.shares import SLACK
 from physai_inverse.space.space import Space
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def aligned(space: Space, configs: Sequence[Config]) -> "tuple[np.ndarray, np.nd
     units = np.tile(space.rest, (len(configs), 1))
     placed = np.ones(len(configs), dtype=bool)
     for column, (name, parameter) in enumerate(zip(space.names, space.free, strict=True)):
+        if any(column in columns for _, columns in space.blocks):
+            continue
         for row, config in enumerate(configs):
             if name not in config:
                 continue
@@ -40,6 +44,20 @@ def aligned(space: Space, configs: Sequence[Config]) -> "tuple[np.ndarray, np.nd
                 placed[row] = False
             else:
                 units[row, column] = place
+    for group, columns in space.blocks:
+        for row, config in enumerate(configs):
+            given = [config.get(part, 0.0) for part in group.parts]
+            if not any(part in config for part in group.parts):
+                continue
+            if any(isinstance(share, str | bool) for share in given):
+                placed[row] = False
+                continue
+            shares = np.array(given, dtype=float)
+            if not abs(shares.sum() - 1.0) <= SLACK or shares.min() < 0.0:
+                placed[row] = False
+                continue
+            lows = np.array([parameter.low for parameter in group.floats.values()])
+            units[row, columns] = (shares / shares.sum() - lows) / group.room
     active = space.activity(np.clip(units, 0.0, 1.0))
     return np.where(active, units, space.rest), placed
 

@@ -9,7 +9,8 @@ Belief({"lr": 1e-3, "width": 64}, factor=3)      a configuration that was good e
 
 On a linear scale a factor means a share of the range, and 10 half of it; for a category, how many times likelier
 than each other one it is. The density is that of independent parameters relative to the uniform one, never below
-`FLOOR` in any of them: a belief may be wrong.
+`FLOOR` in any of them: a belief may be wrong. A belief about a share is one about that share alone, on a linear
+scale; the others of its mixture give way.
 
 Symbols: u coordinate in [0, 1], m and s mean and standard deviation of the belief there, p its density.
 """
@@ -203,11 +204,13 @@ class Beliefs:
 
     @property
     def centre(self) -> "np.ndarray":
-        """The point ``[d]`` that is believed in most; resting where nothing is believed."""
+        """The point ``[d]`` that is believed in most, snapped; resting where nothing is believed."""
+        import numpy as np
+
         point = self.space.rest.copy()
         for column, marginal in self._marginals.items():
             point[column] = marginal.centre
-        return point
+        return np.asarray(self.space.moved(self.space.rest[None], point[None])[0])
 
     def log_density(self, units: "np.ndarray") -> "np.ndarray":
         """Give the logarithm ``[n]`` of the density at points ``[n, d]``, relative to the uniform one.
@@ -224,11 +227,11 @@ class Beliefs:
         return total
 
     def drawn(self, units: "np.ndarray") -> "np.ndarray":
-        """Bend even points ``[n, d]`` of the cube to draws of the beliefs."""
+        """Bend even points ``[n, d]`` of the space to draws of the beliefs."""
         bent = units.copy()
         for column, marginal in self._marginals.items():
-            bent[:, column] = marginal.quantile(units[:, column])
-        return self.space.snap(bent)
+            bent[:, column] = marginal.quantile(self.space.cumulative(column, units[:, column]))
+        return self.space.moved(units, bent)
 
 
 def read_belief(text: str) -> Belief:

@@ -51,7 +51,8 @@ class Float:
         _finish(self)
 
     @cached_property
-    def _decimals(self) -> int:
+    def decimals(self) -> int:
+        """Decimal places that are kept on a linear scale."""
         return DIGITS - math.ceil(math.log10(max(abs(self.low), abs(self.high), self.high - self.low)))
 
     def check(self, value: object) -> float:
@@ -69,7 +70,7 @@ class Float:
 
     def _round_one(self, value: float) -> float:
         """The same arithmetic as `_round`, without the price of an array."""
-        exponent = DIGITS - 1 - math.floor(math.log10(value)) if self.log else self._decimals
+        exponent = DIGITS - 1 - math.floor(math.log10(value)) if self.log else self.decimals
         power = POWERS[min(abs(exponent), len(POWERS) - 1)]
         rounded = round(value * power) / power if exponent >= 0 else round(value / power) * power
         return min(max(rounded + 0.0, self.low), self.high)
@@ -82,7 +83,7 @@ class Float:
             with np.errstate(divide="ignore"):
                 exponent = DIGITS - 1 - np.floor(np.log10(values)).astype(np.int64)
         else:
-            exponent = np.asarray(self._decimals)
+            exponent = np.asarray(self.decimals)
         # Times or over a whole power of ten: exact up to 1e22, so that 0.1 comes back as 0.1.
         power = np.array(POWERS)[np.minimum(np.abs(exponent), len(POWERS) - 1)]
         rounded = np.where(exponent >= 0, np.rint(values * power) / power, np.rint(values / power) * power)

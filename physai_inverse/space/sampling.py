@@ -28,6 +28,13 @@ class Cube(Protocol):
     def constraints(self) -> tuple[str, ...]:
         """The texts of the constraints."""
 
+    @property
+    def blocks(self) -> "tuple[tuple[object, np.ndarray], ...]":
+        """The groups of shares, each with its columns ``[k]``."""
+
+    def even(self, cube: "np.ndarray") -> "np.ndarray":
+        """Map points ``[n, d]`` of the whole cube evenly to the points that there are."""
+
     def snap(self, units: "np.ndarray") -> "np.ndarray":
         """Move points ``[n, d]`` to configurations."""
 
@@ -35,7 +42,9 @@ class Cube(Protocol):
         """Say which points ``[n, d]`` fulfil the constraints."""
 
 
-def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
+def sample_units(
+    space: Cube, num: int, *, seed: int, method: str = "uniform", sparse: bool = True
+) -> "np.ndarray":
     """Draw points.
 
     Args:
@@ -46,6 +55,8 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
             cube more evenly; `"additive"` for the additive recurrence in the generalised golden ratio (Roberts
             2018, "The unreasonable effectiveness of quasirandom sequences"), nearly as even, and without the
             second that scipy takes to import.
+        sparse: whether parts of mixtures are absent from every second point, as they are from many good ones;
+            without, mixtures are as `shares` expects them beforehand.
 
     Returns:
         Snapped points ``[num, d]``.
@@ -53,11 +64,13 @@ def sample_units(space: Cube, num: int, *, seed: int, method: str = "uniform") -
     Raises:
         InvalidInput: an unknown method, or no point among `MAX_DRAWS` fulfils the constraints.
     """
-    return space.snap(sample_cube(space, num, seed=seed, method=method))
+    return space.snap(space.even(sample_cube(space, num, seed=seed, method=method, sparse=sparse)))
 
 
-def sample_cube(space: Cube, num: int, *, seed: int, method: str = "uniform") -> "np.ndarray":
-    """Draw points of the cube as they are before they are snapped; see `sample_units`.
+def sample_cube(
+    space: Cube, num: int, *, seed: int, method: str = "uniform", sparse: bool = False
+) -> "np.ndarray":
+    """Draw points of the cube as they are before `Space.even` and before they are snapped; see `sample_units`.
 
     A step between two of them, unlike one between snapped points, is as likely as the step back.
 
@@ -91,8 +104,10 @@ def sample_cube(space: Cube, num: int, *, seed: int, method: str = "uniform") ->
             draw = (shift + (drawn + 1 + np.arange(size))[:, None] * steps) % 1.0
         else:
             draw = rng.random((size, space.dimension))
+        if sparse:
+            draw = _without_parts(space, draw, generator(seed, "parts", drawn))
         drawn += size
-        points = draw[space.feasible(space.snap(draw))]
+        points = draw[space.feasible(space.snap(space.even(draw)))]
         found.append(points)
         accepted += len(points)
         size = min(4 * size, 2**14)
@@ -103,6 +118,18 @@ def sample_cube(space: Cube, num: int, *, seed: int, method: str = "uniform") ->
             "loosen them or narrow the ranges to where they hold."
         )
     return points if len(points) == num else _vary(space, points, num, rng)
+
+
+def _without_parts(space: Cube, draw: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
+    """Take some parts out of the mixtures of every second point: all numbers of parts left are as likely."""
+    import numpy as np
+
+    draw = draw.copy()
+    for _, columns in space.blocks:
+        left = np.where(rng.random(len(draw)) < 0.5, rng.integers(1, len(columns) + 1, len(draw)), len(columns))
+        rank = rng.random((len(draw), len(columns))).argsort(axis=1).argsort(axis=1)
+        draw[:, columns] = np.where(rank < left[:, None], draw[:, columns], 0.0)
+    return draw
 
 
 def _golden_steps(dimension: int) -> "np.ndarray":
@@ -123,6 +150,6 @@ def _vary(space: Cube, points: "np.ndarray", num: int, rng: "np.random.Generator
         moved = walkers.copy()
         column = rng.integers(space.dimension, size=num)
         moved[np.arange(num), column] = rng.random(num)
-        walkers = np.where(space.feasible(space.snap(moved))[:, None], moved, walkers)
+        walkers = np.where(space.feasible(space.snap(space.even(moved)))[:, None], moved, walkers)
     walkers[: len(points)] = points
     return walkers

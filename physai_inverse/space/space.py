@@ -2,7 +2,7 @@
 
 Shapes: a point of the unit cube is a row of `U` ``[n, d]``, one column a free parameter in declared order
 (constants have none). Columns of inactive parameters stand at a fixed default, so that two configurations are
-the same row when their active parameters are the same.
+the same row when their active parameters are the same. The columns of a group of shares add up to one.
 """
 
 import hashlib
@@ -16,18 +16,17 @@ from physai_inverse.expressions import Expression
 from physai_inverse.observations import Config, Scalar, check_name
 from physai_inverse.space.parameters import (
     KINDS,
-    Choice,
     Constant,
     Float,
     FreeParameter,
     Integer,
-    Ordinal,
     Parameter,
     condition_of,
-    kind_of,
 )
+from physai_inverse.space.plain import Declared, as_plain, from_plain
 from physai_inverse.space.sampling import sample_units
-from physai_inverse.space.structure import by_parents
+from physai_inverse.space.shares import Shares, cumulative, even, given_way, overlaps
+from physai_inverse.space.structure import Structure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,37 +36,48 @@ class Space:
     """Typed, conditional and constrained parameters; immutable.
 
     Args:
-        parameters: name to parameter; or give them by keyword.
+        parameters: name to parameter, or to a group of shares; or give them by keyword.
         constraints: expressions that every configuration must fulfil, such as `"width * depth <= 2048"`. One
             that speaks of a parameter that is inactive in a configuration does not bind that configuration.
         named: parameters by keyword.
 
     Raises:
         InvalidInput: no free parameter, a condition on a missing parent or on oneself in a circle, a
-            constraint with an unknown name.
+            constraint with an unknown name, a share with the name of another parameter.
     """
 
     def __init__(
         self,
-        parameters: Mapping[str, Parameter] | None = None,
+        parameters: Mapping[str, Declared] | None = None,
         /,
         *,
         constraints: Iterable[str] = (),
-        **named: Parameter,
+        **named: Declared,
     ) -> None:
         combined = {**(parameters or {}), **named}
         for name, parameter in combined.items():
             check_name(name, "parameter")
-            if not isinstance(parameter, tuple(KINDS.values())):
+            if not isinstance(parameter, (*KINDS.values(), Shares)):
                 raise InvalidInput(
                     f"Parameter `{name}` must be one of Float, Integer, Ordinal, Choice, Boolean, Constant, "
-                    f"not {type(parameter).__name__}."
+                    f"Shares, not {type(parameter).__name__}."
                 )
-        self._parameters: dict[str, Parameter] = dict(combined)
+        self._declared: dict[str, Declared] = dict(combined)
+        self._groups = {name: item for name, item in combined.items() if isinstance(item, Shares)}
+        twice = overlaps(self._groups, [name for name in combined if name not in self._groups])
+        if twice:
+            raise InvalidInput(
+                f"{twice} stand twice among the parameters, groups and parts of this space; each needs a name of "
+                "its own, such as early_web and late_web."
+            )
+        self._parameters: dict[str, Parameter] = {}
+        for name, item in combined.items():
+            self._parameters |= item.floats if isinstance(item, Shares) else {name: item}
+        self._group_of = {part: group for group in self._groups.values() for part in group.parts}
         if isinstance(constraints, str):
             constraints = (constraints,)
         self._constraints = tuple(Expression(text) for text in constraints)
-        self._order = by_parents(self._parameters)
+        self._structure = Structure(self._parameters, self._group_of)
         if not self.names:
             raise InvalidInput("A space needs at least one parameter that varies; all given ones are constants.")
         for constraint in self._constraints:
@@ -86,6 +96,11 @@ class Space:
     def parameters(self) -> Mapping[str, Parameter]:
         """Name to parameter, constants included."""
         return dict(self._parameters)
+
+    @property
+    def groups(self) -> Mapping[str, Shares]:
+        """Name to group of shares; each of its parts is a parameter, too."""
+        return dict(self._groups)
 
     @property
     def constraints(self) -> tuple[str, ...]:
@@ -143,37 +158,7 @@ class Space:
         """
         if not isinstance(config, Mapping):
             raise InvalidInput(f"A configuration must map parameter names to values, not {type(config).__name__}.")
-        problems = [
-            f"`{name}` is no parameter of this space ({', '.join(self._parameters)})"
-            for name in config
-            if name not in self._parameters
-        ]
-        result: dict[str, Scalar] = {}
-        broken: set[str] = set()
-        for name in self._order:
-            parameter = self._parameters[name]
-            condition = condition_of(parameter)
-            if condition is not None and condition.parents & broken:
-                broken.add(name)
-                continue
-            active = condition is None or (
-                condition.parents <= set(result)
-                and bool(condition.holds({p: result[p] for p in condition.parents}))
-            )
-            if not active:
-                if name in config:
-                    problems.append(f"`{name}` is only active when {condition}; leave it out here")
-            elif name in config:
-                try:
-                    result[name] = parameter.check(_plain_scalar(config[name]))
-                except InvalidInput as error:
-                    problems.append(f"`{name}`: {error}")
-                    broken.add(name)
-            elif isinstance(parameter, Constant):
-                result[name] = parameter.value
-            else:
-                problems.append(f"`{name}` is missing")
-                broken.add(name)
+        result, problems = self._structure.checked(config)
         if constraints and not problems:
             problems += [
                 f"the constraint {constraint.text!r} does not hold"
@@ -184,28 +169,24 @@ class Space:
             raise InvalidInput(f"The configuration {_show(config)} does not fit the space: {'; '.join(problems)}.")
         return {name: result[name] for name in self._parameters if name in result}
 
+    def check_value(self, name: str, value: object) -> Scalar:
+        """Check a value of one parameter by itself; a share may still be off by rounding.
+
+        Raises:
+            InvalidInput: the parameter has no such value.
+        """
+        group = self._group_of.get(name)
+        return self._parameters[name].check(value) if group is None else group.check_part(name, value)
+
     def complete(self, config: Config) -> dict[str, Scalar]:
         """Fit a configuration of an earlier version: add defaults, drop what is gone or inactive.
+
+        A part that a mixture of the configuration lacks is absent from it.
 
         Raises:
             InvalidInput: a parameter is missing that has no default, or a value is out of range.
         """
-        values: dict[str, Scalar] = {}
-        for name in self._order:
-            parameter = self._parameters[name]
-            condition = condition_of(parameter)
-            if condition is not None and not (
-                condition.parents <= set(values)
-                and bool(condition.holds({p: values[p] for p in condition.parents}))
-            ):
-                continue
-            if isinstance(parameter, Constant):
-                values[name] = parameter.value
-            elif name in config:
-                values[name] = config[name]
-            elif parameter.default is not None:
-                values[name] = parameter.default
-        return self.check(values, constraints=False)
+        return self.check(self._structure.completed(config), constraints=False)
 
     def key(self, config: Config) -> str:
         """Give a stable hash of a configuration by its active parameters: 32 hexadecimal digits.
@@ -271,6 +252,8 @@ class Space:
             )
         if not ((units >= 0) & (units <= 1)).all():  # also refuses NaN
             raise InvalidInput("`units` must lie in [0, 1].")
+        if self._groups:
+            units = self.snap(units)
         active = self.activity(units)
         columns = {
             name: parameter.from_unit(units[:, column]).tolist()
@@ -306,12 +289,54 @@ class Space:
         import numpy as np
 
         snapped = np.array(units, dtype=float)
-        for column, parameter in enumerate(self.free):
+        for group, columns in self.blocks:
+            snapped[:, columns] = group.snapped(units[:, columns])
+        for column, (name, parameter) in enumerate(zip(self.names, self.free, strict=True)):
+            if name in self._group_of:
+                continue
             if isinstance(parameter, Float | Integer):
                 snapped[:, column] = parameter.to_unit(parameter.from_unit(units[:, column]))
             else:
                 snapped[:, column] = (parameter.places(units[:, column]) + 0.5) / len(parameter.options)
         return np.where(self.activity(snapped), snapped, self.rest)
+
+    @cached_property
+    def blocks(self) -> "tuple[tuple[Shares, np.ndarray], ...]":
+        """The groups of shares, each with its columns ``[k]``."""
+        import numpy as np
+
+        return tuple(
+            (group, np.array([self.names.index(part) for part in group.parts])) for group in self._groups.values()
+        )
+
+    def even(self, cube: "np.ndarray") -> "np.ndarray":
+        """Map points ``[n, d]`` of the whole cube evenly to points that are not snapped yet."""
+        if not self._groups:
+            return cube
+        points = cube.copy()
+        for _, columns in self.blocks:
+            points[:, columns] = even(cube[:, columns])
+        return points
+
+    def moved(self, before: "np.ndarray", after: "np.ndarray") -> "np.ndarray":
+        """Snap points ``[n, d]`` some of whose coordinates were moved.
+
+        Of a group of shares those that were not moved give way to those that were.
+
+        Args:
+            before: ``[n, d]``, or one that stands for all, ``[1, d]``.
+            after: ``[n, d]``.
+        """
+        if self._groups:
+            after = after.copy()
+            for _, columns in self.blocks:
+                after[:, columns] = given_way(before[:, columns], after[:, columns])
+        return self.snap(after)
+
+    def cumulative(self, column: int, units: "np.ndarray") -> "np.ndarray":
+        """Give the share ``[n]`` of the space in which one coordinate lies below some ``[n]``."""
+        group = self._group_of.get(self.names[column])
+        return units if group is None else cumulative(units, len(group.parts))
 
     def feasible(self, units: "np.ndarray") -> "np.ndarray":
         """Say which points ``[n, d]`` fulfil every constraint: booleans ``[n]``."""
@@ -342,7 +367,7 @@ class Space:
 
     @cached_property
     def rest(self) -> "np.ndarray":
-        """Where the columns ``[d]`` of inactive parameters stand: the default, or the middle."""
+        """Where the columns ``[d]`` of inactive parameters stand: the default, or the middle, or equal shares."""
         import numpy as np
 
         rest = np.full(self.dimension, 0.5)
@@ -356,6 +381,10 @@ class Space:
                 )[0]
             else:
                 rest[column] = parameter.to_unit(parameter.from_unit(np.array([0.5])))[0]
+        for group, columns in self.blocks:
+            if group.default is None:
+                rest[columns] = 1.0 / len(columns)
+            rest[columns] = group.snapped(rest[None, columns])[0]
         return rest
 
     def values(self, units: "np.ndarray") -> dict[str, "np.ndarray"]:
@@ -381,7 +410,7 @@ class Space:
 
         values = self._values(units)
         flags: dict[str, np.ndarray] = {}
-        for name in self._order:
+        for name in self._structure.order:
             condition = condition_of(self._parameters[name])
             if condition is None:
                 flags[name] = np.ones(len(units), dtype=bool)
@@ -399,23 +428,7 @@ class Space:
 
     def as_plain(self) -> dict[str, Any]:
         """Give the space as plain lists, mappings, texts and numbers, as the store keeps it."""
-        parameters: dict[str, Any] = {}
-        for name, parameter in self._parameters.items():
-            plain: dict[str, Any] = {"type": kind_of(parameter)}
-            if isinstance(parameter, Float | Integer):
-                plain |= {"low": parameter.low, "high": parameter.high, "log": parameter.log}
-            elif isinstance(parameter, Ordinal):
-                plain["levels"] = list(parameter.levels)
-            elif isinstance(parameter, Choice):
-                plain["values"] = list(parameter.values)
-            elif isinstance(parameter, Constant):
-                plain["value"] = parameter.value
-            condition = condition_of(parameter)
-            if condition is not None:
-                plain["when"] = condition.as_plain()
-            if not isinstance(parameter, Constant) and parameter.default is not None:
-                plain["default"] = parameter.default
-            parameters[name] = plain
+        parameters = {name: as_plain(item) for name, item in self._declared.items()}
         return {"parameters": parameters, "constraints": list(self.constraints)}
 
     @classmethod
@@ -425,24 +438,8 @@ class Space:
         Raises:
             InvalidInput: an unknown kind or key, or anything that a constructor refuses.
         """
-        parameters: dict[str, Parameter] = {}
-        for name, body in plain["parameters"].items():
-            body = dict(body)
-            kind = body.pop("type", None)
-            if kind not in KINDS:
-                raise InvalidInput(f"Parameter `{name}` has the type {kind!r}; expected one of {list(KINDS)}.")
-            try:
-                parameters[name] = KINDS[kind](**body)
-            except TypeError as error:
-                raise InvalidInput(f"Parameter `{name}` of type {kind}: {error}.") from error
+        parameters = {name: from_plain(name, body) for name, body in plain["parameters"].items()}
         return cls(parameters, constraints=plain.get("constraints", ()))
-
-
-def _plain_scalar(value: object) -> object:
-    """Take numpy scalars as the Python numbers that they are."""
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return value.item()  # type: ignore[attr-defined]  # a numpy scalar
-    return value
 
 
 def _show(config: Mapping[Any, Any]) -> str:

@@ -92,8 +92,22 @@ class ConstantModel(Model):
     when: When = None
 
 
+class SharesModel(Model):
+    """Parts of a whole, which add up to one; a configuration has one number under each part's name."""
+
+    type: Literal["shares"]
+    parts: list[str] = Field(description="At least two names.", examples=[["web", "code", "books"]])
+    least: Number | dict[str, Number] = Field(
+        0.0, description="The smallest share of every part, or of some by name."
+    )
+    when: When = None
+    default: dict[str, Number] | None = Field(
+        None, description="Part to share: where to start; what trials before these shares had."
+    )
+
+
 ParameterModel = Annotated[
-    FloatModel | IntegerModel | OrdinalModel | ChoiceModel | BooleanModel | ConstantModel,
+    FloatModel | IntegerModel | OrdinalModel | ChoiceModel | BooleanModel | ConstantModel | SharesModel,
     Field(discriminator="type"),
 ]
 
@@ -229,7 +243,7 @@ class StudyModel(Model):
     """A study: what may be configured, what is wanted, and what turns a configuration into metrics."""
 
     name: str | None = Field(None, description="The study's name in its database; the file's name by default.")
-    space: dict[str, ParameterModel] = Field(description="Parameter name to parameter.")
+    space: dict[str, ParameterModel] = Field(description="Parameter name to parameter, or to a group of shares.")
     constraints: Annotated[
         list[str], Field(description="What must hold between parameters.", examples=[["width * depth <= 2048"]])
     ] = []

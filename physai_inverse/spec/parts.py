@@ -13,7 +13,18 @@ from physai_inverse.fidelity import Fidelity
 from physai_inverse.inverse import check_robust
 from physai_inverse.objective import GOAL_KEYS, Objective
 from physai_inverse.observations import Config, Scalar, Trainer
-from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Ordinal, Parameter, Space
+from physai_inverse.space import (
+    Boolean,
+    Choice,
+    Constant,
+    Declared,
+    Float,
+    Integer,
+    Ordinal,
+    Parameter,
+    Shares,
+    Space,
+)
 from physai_inverse.space.beliefs import Belief, Beliefs
 from physai_inverse.spec.document import Document, Keys
 
@@ -22,13 +33,14 @@ if TYPE_CHECKING:
 
     from physai_inverse.trainers import Task
 
-KINDS: dict[str, Callable[..., Parameter]] = {
+KINDS: dict[str, Callable[..., Declared]] = {
     "float": Float,
     "integer": Integer,
     "ordinal": Ordinal,
     "choice": Choice,
     "boolean": Boolean,
     "constant": Constant,
+    "shares": Shares,
 }
 QUOTED = re.compile(r"[`']([^`']+)[`']")
 
@@ -59,7 +71,7 @@ class Parts:
     def space(self, bodies: Mapping[str, Mapping[str, Any]], constraints: Iterable[str]) -> Space | None:
         """Build the space; None where it has problems."""
         before = len(self.problems)
-        parameters: dict[str, Parameter] = {}
+        parameters: dict[str, Declared] = {}
         for name, body in bodies.items():
             arguments = dict(body)
             with self.refused_at(("space", name)):
@@ -77,9 +89,12 @@ class Parts:
                 Space(parameters, constraints=[text])
         return Space(parameters, constraints=listed) if len(self.problems) == before else space
 
-    def _where(self, text: str, parameters: Mapping[str, Parameter]) -> Keys:
-        """Find the parameter that a refusal of the space speaks of."""
-        for name in QUOTED.findall(text):
+    def _where(self, text: str, parameters: Mapping[str, Declared]) -> Keys:
+        """Find the parameter that a refusal of the space speaks of; of a part, its group."""
+        groups = {name: item for name, item in parameters.items() if isinstance(item, Shares)}
+        group_of = {part: name for name, group in groups.items() for part in group.parts}
+        for quoted in QUOTED.findall(text):
+            name = group_of.get(quoted, quoted)
             if name in parameters:
                 keys: Keys = ("space", name, "when")
                 return keys if keys in self.document.values else keys[:2]
@@ -203,14 +218,17 @@ class Parts:
         made: Trainer | None = None
         with self.refused_at(("trainer", "settings")):
             made = load_task(plain["task"], plain.get("settings", {}))
+        group_of = (
+            {} if space is None else {part: key for key, group in space.groups.items() for part in group.parts}
+        )
         for name, parameter in (space.parameters if space is not None else {}).items():
+            place = ("space", group_of.get(name, name))
             if name not in task.knobs:
-                text = f"the task `{task.name}` has no such parameter.{_close(name, task.knobs)} It has "
-                self.problems.append(
-                    self.document.line(("space", name), f"{text}{', '.join(task.knobs)}.", at_key=True)
-                )
+                what = f"parameter `{name}`" if name in group_of else "such parameter"
+                text = f"the task `{task.name}` has no {what}.{_close(name, task.knobs)} It has "
+                self.problems.append(self.document.line(place, f"{text}{', '.join(task.knobs)}.", at_key=True))
             else:
-                with self.refused_at(("space", name)):
+                with self.refused_at(place):
                     _check_knob(name, parameter, task)
         return made
 

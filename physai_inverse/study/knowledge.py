@@ -118,7 +118,8 @@ class PriorKnowledge:
         believed: list[tuple[str, np.ndarray]] = []
         if self.beliefs:
             num = max(1, round(BELIEVED_SHARE * num_initial(space)))
-            drawn = self.beliefs.drawn(sample_units(space, num, seed=child(seed, "beliefs"), method="additive"))
+            stream = child(seed, "beliefs")
+            drawn = self.beliefs.drawn(sample_units(space, num, seed=stream, method="additive", sparse=False))
             drawn[0] = space.snap(self.beliefs.centre[None])[0]
             believed = [("belief", unit) for unit in drawn]
         rest = []

@@ -6,7 +6,7 @@ one on which the metric is Gaussian, which rises with the metric: what minimises
 
 Numbers vary continuously (a whole number between two others is taken as what it is), so that gradients exist; a
 category is that of the cell in which its coordinate lies, and has no gradient. Parameters that are inactive at a
-point do not count there.
+point do not count there. Coordinates of shares add up to one: an optimiser needs that as an equality constraint.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -139,10 +139,11 @@ class LatentModel(Model):
         if not X.requires_grad:
             return fixed
         moving = (X - X.detach()) * torch.tensor(active).to(X).reshape(X.shape)
+        slopes = torch.tensor(encoding.slopes(units)).to(X).reshape(fixed.shape)
         columns = [
             moving[..., place] if place is not None else torch.zeros_like(X[..., 0]) for place in self._columns
         ]
-        return fixed + torch.stack(columns, dim=-1)
+        return fixed + slopes * torch.stack(columns, dim=-1)
 
     def _between(self, first: "Tensor", second: "Tensor") -> "Tensor":
         """The covariance of noise-free values; see `kernel`."""

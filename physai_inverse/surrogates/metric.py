@@ -23,8 +23,8 @@ from physai_inverse.surrogates.fit import widened
 from physai_inverse.surrogates.likelihood import Posterior
 from physai_inverse.surrogates.outliers import doubted, doubts_against
 from physai_inverse.surrogates.scoring import score
-from physai_inverse.surrogates.selection import Table
-from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS, robust, settle, touched_up
+from physai_inverse.surrogates.selection import LEAST_ROWS, SHAPE_PENALTY, Table
+from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS, Settled, robust, settle, touched_up
 from physai_inverse.surrogates.threads import one_thread
 from physai_inverse.surrogates.trend import Trend
 from physai_inverse.surrogates.warp import Warp
@@ -163,7 +163,7 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     """Fit one metric.
 
     Args:
-        features: the encoding.
+        features: the encoding; of its rivals, where there are shares, the evidence may choose another.
         units: ``[n, d]`` snapped points.
         column: its values, at least one of them finite.
         seed: of the rows that are left out where there are very many.
@@ -171,12 +171,10 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     Raises:
         np.linalg.LinAlgError: no covariance could be factored.
     """
-    whole = Table(units, features.encode(units) - CENTRE, np.array(features.groups, dtype=int), column)
-    whole = whole.take(column.rows)
-    kept = kept_rows(whole.column, seed=seed)
-    table, places = whole.take(kept), column.rows[kept]
     with one_thread():
-        settled = settle(whole, seed=seed)
+        features, whole, settled = _encoded(features, units, column, seed=seed)
+        kept = kept_rows(whole.column, seed=seed)
+        table, places = whole.take(kept), column.rows[kept]
         warp = settled.choice.warp
         rows = table.warped(warp)
         if len(table) <= MAX_CLIMB_ROWS:
@@ -193,6 +191,25 @@ def fit_metric(features: Features, units: np.ndarray, column: Column, *, seed: i
     beyond = max(high - low, 1.0)
     reach = (low - beyond, high + beyond)
     return MetricProcess(features, warp, posterior, table.column, doubt, reach, places)
+
+
+def _encoded(
+    features: Features, units: np.ndarray, column: Column, *, seed: int
+) -> tuple[Features, Table, Settled]:
+    """Choose the encoding as a warp is chosen: by the evidence, unless the default is nearly as good."""
+
+    def settled_with(encoding: Features) -> tuple[Features, Table, Settled]:
+        table = Table(units, encoding.encode(units) - CENTRE, np.array(encoding.groups, dtype=int), column)
+        table = table.take(column.rows)
+        return encoding, table, settle(table, seed=seed)
+
+    best = settled_with(features)
+    merit = best[2].choice.merit
+    for rival in features.rivals if len(column.rows) >= LEAST_ROWS else ():
+        found = settled_with(rival)
+        if found[2].choice.merit - SHAPE_PENALTY > merit:
+            best, merit = found, found[2].choice.merit - SHAPE_PENALTY
+    return best
 
 
 def kept_rows(column: Column, *, seed: int) -> np.ndarray:

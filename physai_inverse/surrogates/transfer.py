@@ -169,7 +169,10 @@ def leaning(
     processes = [process for _, process in shared]
     means = [_Mean(process) for process in processes]
     lengths = np.log([process.posterior.covariance.lengthscales for process in processes])
-    skills = np.array([min(max(process.held_out().r2, 0.0), 1.0) for process in processes])
+    alike = [process.features.exponent == features.exponent for process in processes]  # lengths on one scale
+    skills = np.array(
+        [min(max(process.held_out().r2, 0.0), 1.0) * same for process, same in zip(processes, alike, strict=True)]
+    )
     with one_thread():
         expected = np.stack([mean(units) for mean in means])
         trusted = doubted(rows, plain.doubt)

@@ -94,12 +94,15 @@ def main_effects(
         )
     model, space = forward.model(metric), forward.space
     others = _others(space, num_samples, seed)
+    shares = {name for group in space.groups.values() for name in group.parts}
     result = []
     for column, (name, parameter) in enumerate(zip(space.names, space.free, strict=True)):
         grid, part = _grid(parameter, num_points)
+        if name in shares:  # a mixture has more small shares than large ones
+            part = np.diff(space.cumulative(column, np.concatenate([[0.0], (grid[1:] + grid[:-1]) / 2, [1.0]])))
         tiled = np.tile(others, (len(grid), 1))
         tiled[:, column] = np.repeat(grid, len(others))
-        points = space.snap(tiled)
+        points = space.moved(np.tile(others, (len(grid), 1)), tiled)
         table = (len(grid), len(others))
         mean, deviation = (array.reshape(table) for array in model.latent(points))
         weight = part[:, None] * space.feasible(points).reshape(table)
@@ -144,10 +147,10 @@ def _others(space: Space, num: int, seed: int) -> "np.ndarray":
         from scipy.stats import qmc
 
         sobol = qmc.Sobol(space.dimension, rng=np.random.default_rng(child(seed, "effects")))
-        return np.asarray(sobol.random(1 << (num - 1).bit_length())[:num])
-    points = sample_units(space, num, seed=child(seed, "effects"), method="sobol")
+        return space.even(np.asarray(sobol.random(1 << (num - 1).bit_length())[:num]))
+    points = sample_units(space, num, seed=child(seed, "effects"), method="sobol", sparse=False)
     asleep = generator(seed, "effects", "asleep").random(points.shape)
-    return np.where(space.activity(points), points, asleep)
+    return np.where(space.activity(points), points, space.even(asleep))
 
 
 def _grid(parameter: FreeParameter, num: int) -> "tuple[np.ndarray, np.ndarray]":

@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,12 +54,21 @@ def test_the_commands_of_the_docs_run_as_they_stand(
 
 
 KNOWLEDGE = (ROOT / "docs" / "prior-knowledge.md").read_text()
-EXAMPLES = [*blocks(STUDY_FILE, "yaml"), *blocks(KNOWLEDGE, "yaml")]
+MIXTURES = (ROOT / "docs" / "mixtures.md").read_text()
+EXAMPLES = [*blocks(STUDY_FILE, "yaml"), *blocks(KNOWLEDGE, "yaml"), *blocks(MIXTURES, "yaml")]
 
 
 @pytest.mark.parametrize("text", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_a_study_file_of_the_docs_loads(text: str) -> None:
     read_spec(Path("study.yaml"), text.encode())
+
+
+def test_the_mixture_of_the_docs_runs_as_it_stands() -> None:
+    names: dict[str, Any] = {}
+    exec("".join(blocks(MIXTURES, "python")), names)
+    assert [sum(trial.config[part] for part in ("web", "code", "books")) for trial in names["trials"]] == [
+        pytest.approx(1.0)
+    ] * 2
 
 
 def test_every_key_of_a_study_file_stands_in_the_docs() -> None:

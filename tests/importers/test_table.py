@@ -15,7 +15,7 @@ from physai_inverse.importers import Table, TrialRow, plain_metric, read_metric,
 from physai_inverse.importers.cells import guard, unguard
 from physai_inverse.importers.forms import read_scalar, scalar_text
 from physai_inverse.observations import Curve, Measurement, Metric, Observation, TrialState
-from physai_inverse.space import Choice, Float, Integer, Space
+from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from tests import strategies
 
 SPACE = Space(lr=Float(1e-5, 1.0, log=True), width=Integer(8, 128), optimizer=Choice(["sgd", "adamw"]))
@@ -301,3 +301,25 @@ def test_files_that_are_no_tables_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"lr\n\xff\n")
     with pytest.raises(InvalidInput, match=r"runs\.csv:2: expected text in UTF-8"):
         read_table(path, SPACE)
+
+
+def test_a_table_of_mixtures_is_read_with_its_rounding(tmp_path: Path) -> None:
+    space = Space(mixture=Shares(["w_web", "w_code", "w_books"]))
+    text = "run,w_web,w_code,w_books,loss\n1,0.798,0.198,0,2.5\n2,1.003,0,0,3.5\n3,0.5,0.5,,3.0\n"
+    table = read_table(write(tmp_path, text), space, mapping={"run": ""})
+    first, second, third = (row.config for row in table.observations)
+    assert float(first["w_web"]) / float(first["w_code"]) == pytest.approx(0.798 / 0.198)
+    assert second == {"w_web": 1.0, "w_code": 0.0, "w_books": 0.0}
+    assert third["w_books"] == 0.0
+    assert "`w_books` is not in the file; 0.0 was taken for it (1 row)" in table.notes
+
+
+def test_a_row_whose_shares_do_not_add_up_is_named(tmp_path: Path) -> None:
+    space = Space(mixture=Shares(["web", "code"]))
+    text = "web,code,loss\n0.5,0.5,1\n0.5,0.4,1\nmuch,0.5,1\n"
+    table = read_table(write(tmp_path, text), space)
+    assert len(table.observations) == 1
+    first, second = table.problems
+    assert "runs.csv:3: " in first
+    assert "`web`, `code` must add up to 1, to within 0.01 of rounding, but add up to 0.9" in first
+    assert "runs.csv:4: `web`: expected a share in [0, 1], got 'much'" in second

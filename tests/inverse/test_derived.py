@@ -17,7 +17,8 @@ from physai_inverse.inverse.improvement import log_expected_improvement
 from physai_inverse.inverse.judging import Neighbourhood, SeedQuantile, judged, neighbours
 from physai_inverse.objective import AtMost, Between, Maximize, Minimize, Objective, as_objective
 from physai_inverse.observations import Observation
-from physai_inverse.space import Choice, Float, Space
+from physai_inverse.space import Choice, Float, Shares, Space
+from tests.fakes import Known
 from tests.inverse.test_hypervolume import SPACE, Plane
 
 UNITS = np.array([[0.1, 0.2], [0.5, 0.9], [0.8, 0.3]])
@@ -163,3 +164,11 @@ def test_progress_is_counted_by_the_values_of_an_expression() -> None:
     over = as_objective("minimize a + b").over(SPACE.parameters)
     assert trainings_without_progress(seen, over) == 1  # 6, 3, 9.5
     assert trainings_without_progress(seen, as_objective("minimize a")) == 0
+
+
+def test_the_neighbours_of_a_mixture_are_mixtures_in_which_one_share_moved() -> None:
+    space = Space(mixture=Shares(["a", "b", "c"]))
+    steps = neighbours(space, {"a": 0.1})
+    model = Neighbourhood(Known(lambda units: units[:, 0] + 10.0 * (units.sum(axis=1) - 1.0)), space, steps, 1)
+    worst, _ = model.components(space.encode([{"a": 0.5, "b": 0.5, "c": 0.0}]))
+    assert worst[0] == pytest.approx(0.6, abs=1e-9)

@@ -9,7 +9,7 @@ from physai_inverse.forward import Dataset, ForwardMap
 from physai_inverse.inverse import Reason, reasons
 from physai_inverse.objective import AtMost, Goal, Maximize, Minimize, Objective, Target
 from physai_inverse.observations import Observation, TrialState
-from physai_inverse.space import Choice, Float, Integer, Space
+from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from tests.fakes import Exponential, Known, KnownSuccess
 
 LINE = Space(x=Float(0.0, 1.0))
@@ -87,6 +87,18 @@ def test_a_constraint_is_active_where_the_next_step_would_break_it() -> None:
     assert next_to.active == ("width * depth <= 64",)
     assert free.active == ()
     assert free.ends == {}
+
+
+def test_shares_stand_at_an_end_where_one_was_set_and_give_way_at_constraints() -> None:
+    space = Space(mixture=Shares(["a", "b", "c"], least={"b": 0.1}), constraints=["c <= 0.5"])
+    data = Dataset.from_observations(space, [Observation({"a": 0.4, "b": 0.3, "c": 0.3}, {"y": 1.0})])
+    forward = ForwardMap(space, {"y": Known(lambda u: u[:, 0])})
+    points = space.encode([{"a": 0.9, "b": 0.1, "c": 0.0}, {"a": 0.3, "b": 0.2, "c": 0.5}])
+    bound, next_to = reasons(forward, data, Objective((Minimize("y"),)), points)
+    assert bound.ends == {"b": "low"}
+    assert bound.active == ()
+    assert next_to.ends == {}
+    assert next_to.active == ("c <= 0.5",)
 
 
 def test_a_reason_is_plain_and_leaves_out_what_is_empty() -> None:

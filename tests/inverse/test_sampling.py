@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from physai_inverse.inverse.posterior import ConfigPosterior
 from physai_inverse.inverse.sampling import LEAST_LOG, Sample, effective_number, sample_density
-from physai_inverse.space import Choice, Float, Integer, Ordinal, Space
+from physai_inverse.space import Choice, Float, Integer, Ordinal, Shares, Space
 from physai_inverse.space.sampling import sample_cube, sample_units
 
 LINE = Space(a=Float(0.0, 1.0))
@@ -113,3 +114,23 @@ def test_points_of_the_cube_snap_to_the_units_of_the_same_seed() -> None:
         raw = sample_cube(MIXED, 50, seed=5, method=method)
         assert np.array_equal(MIXED.snap(raw), sample_units(MIXED, 50, seed=5, method=method))
         assert len(np.unique(raw[:, 1])) == 50  # a category is not in the middle of its cell yet
+
+
+def test_a_power_of_a_share_gives_the_moments_of_the_dirichlet_distribution() -> None:
+    space = Space(mixture=Shares(["a", "b", "c", "d"]))
+    sample = sample_density(lambda u: 20.0 * np.log(np.maximum(u[:, 0], 1e-300)), space, seed=0)
+    assert sample.units.sum(axis=1) == pytest.approx(np.ones(len(sample.units)))
+    mean = sample.weights @ sample.units
+    assert mean == pytest.approx([21 / 24, 1 / 24, 1 / 24, 1 / 24], abs=0.01)
+    variance = sample.weights @ (sample.units - mean) ** 2
+    assert variance[0] == pytest.approx(21 * 3 / (24**2 * 25), rel=0.25)
+    # The mean of a**20 under Dirichlet(1, 1, 1, 1): 20! 3! / 23!.
+    assert sample.log_mean == pytest.approx(np.log(6 / (23 * 22 * 21)), abs=0.25)
+
+
+def test_a_query_that_says_nothing_leaves_all_of_a_mixture_and_tells_no_correlation() -> None:
+    for count in (3, 17):
+        space = Space(mixture=Shares([f"part_{place}" for place in range(count)]))
+        posterior = ConfigPosterior.from_sample(space, sample_density(lambda u: np.zeros(len(u)), space, seed=0))
+        assert min(marginal.remaining for marginal in posterior.marginals) > 0.9
+        assert posterior.correlations == ()

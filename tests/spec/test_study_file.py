@@ -9,7 +9,7 @@ import pytest
 
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.objective import Minimize, as_objective
-from physai_inverse.space import Choice, Constant, Float, Integer, Ordinal, Space
+from physai_inverse.space import Choice, Constant, Float, Integer, Ordinal, Shares, Space
 from physai_inverse.space.beliefs import Belief
 from physai_inverse.spec import (
     InvalidStudyFile,
@@ -374,3 +374,41 @@ def test_knowledge_that_cannot_be_meant_is_named_with_its_place(addition: str, p
     assert problem.startswith(f"study.yaml:{TEXT.count(chr(10)) + 1}:")
     assert f" {place}: " in problem
     assert message in problem
+
+
+MIXTURE = """\
+space:
+  mixture: {type: shares, parts: [web, code, books], least: {web: 0.1}, default: {web: 0.6, code: 0.3, books: 0.1}}
+  lr: {type: float, low: 1e-4, high: 1.0, log: true}
+constraints: ["code <= 0.5"]
+objective: {minimize: loss}
+trainer: {command: "train --web {web} --code {code} --books {books} --lr {lr}"}
+start: [{web: 0.5, code: 0.25, books: 0.25, lr: 0.1}]
+beliefs: [{parameter: code, near: 0.3, spread: 0.1}]
+"""
+
+
+def test_a_group_of_shares_is_read_and_fits_the_schema() -> None:
+    spec = read_spec(Path("study.yaml"), MIXTURE.encode())
+    default = {"web": 0.6, "code": 0.3, "books": 0.1}
+    mixture = Shares(["web", "code", "books"], {"web": 0.1}, default=default)
+    assert spec.space == Space(mixture=mixture, lr=Float(1e-4, 1.0, log=True), constraints=["code <= 0.5"])
+    plain = {**spec.space.as_plain()["parameters"]}
+    jsonschema.validate({"space": plain, "objective": {"minimize": "loss"}}, json_schema())
+    assert mixture == Shares(**{key: value for key, value in plain["mixture"].items() if key != "type"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[web, code, books]", "[web]", "2:34: space.mixture.parts: `parts` must be at least two different names"),
+        ("least: {web: 0.1}", "least: {wiki: 0.1}", "`least` speaks of ['wiki']"),
+        ("least: {web: 0.1}", "least: '0.1'", "space.mixture.least"),
+        ("web: 0.6", "web: 0.7", "`default`: `web`, `code`, `books` must add up to 1"),
+        ("  lr:", "  web:", "['web'] stand twice"),
+        ("web: 0.5,", "web: 0.4,", "must add up to 1"),
+    ],
+)
+def test_a_mistake_in_shares_is_named_with_its_place(old: str, new: str, message: str) -> None:
+    assert old in MIXTURE
+    assert message in str(read(MIXTURE.replace(old, new)))

@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     from botorch.sampling import SobolQMCNormalSampler
 
 from physai_inverse.errors import InvalidInput, MissingPackage
-from physai_inverse.space import Choice, Float, Integer, Space
+from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from physai_inverse.surrogates import GaussianProcess
 from physai_inverse.surrogates.botorch_model import LatentModel, MetricUnits
 from physai_inverse.surrogates.metric import CENTRE, MetricProcess
@@ -234,3 +234,15 @@ def reference(
     with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
         found = process(test)
         return found.mean.numpy(), found.variance.numpy()
+
+
+def test_slopes_along_a_mixture_are_those_of_finite_differences() -> None:
+    space = Space(mixture=Shares(["a", "b", "c"]), rate=Float(0.0, 1.0))
+    model = model_of(space)
+    X = torch.tensor([[0.3, 0.5, 0.2, 0.4], [0.0, 0.9, 0.1, 0.6]], dtype=torch.double, requires_grad=True)
+    (slope,) = torch.autograd.grad(model.posterior(X).mean.sum(), X)
+    assert torch.isfinite(slope).all()
+    step = torch.tensor([[0.0, 1e-6, -1e-6, 0.0]], dtype=torch.double)
+    with torch.no_grad():
+        expected = (model.posterior(X + step).mean - model.posterior(X - step).mean).sum() / 2e-6
+    torch.testing.assert_close((slope[:, 1] - slope[:, 2]).sum(), expected, atol=1e-5, rtol=1e-5)

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from physai_inverse.forward import AbstractMetricModel
+from physai_inverse.space import Shares, Space
+from physai_inverse.space.sampling import sample_units
 from physai_inverse.surrogates import GaussianProcess
 from physai_inverse.surrogates.kernel import Covariance
-from physai_inverse.surrogates.metric import kept_rows
+from physai_inverse.surrogates.metric import MetricProcess, kept_rows
 from physai_inverse.surrogates.scoring import rank_correlation
 from tests.surrogates.problems import cube, dataset, mixed, smooth
 
@@ -230,3 +232,24 @@ def test_blas_threads_are_as_before_after_a_fit() -> None:
     before = [pool["num_threads"] for pool in threadpool_info()]
     fit(*random_problem(1))
     assert [pool["num_threads"] for pool in threadpool_info()] == before
+
+
+def polynomial(units: np.ndarray) -> np.ndarray:
+    return np.asarray((units[:, 0] - 0.4) ** 2 + units[:, 1] * units[:, 2])
+
+
+def law(units: np.ndarray) -> np.ndarray:
+    return np.asarray(((units[:, :2] + 0.01) ** -0.3).sum(axis=1))
+
+
+@pytest.mark.parametrize(("function", "exponents"), [(polynomial, {1.0}), (law, {0.5, 0.25})])
+def test_the_evidence_chooses_how_shares_are_encoded(
+    function: Callable[[np.ndarray], np.ndarray], exponents: set[float]
+) -> None:
+    space = Space(mixture=Shares(["a", "b", "c", "d"]))
+    units, held = (sample_units(space, num, seed=seed) for num, seed in ((48, 0), (200, 1)))
+    noise = 0.01 * function(held).std() * np.random.default_rng(0).standard_normal(48)
+    model = GaussianProcess().fit(dataset(space, units, function(units) + noise), seed=0).model("y")
+    assert isinstance(model, MetricProcess)
+    assert model.features.exponent in exponents
+    assert rank_correlation(model.predict(held).quantiles[0.5], function(held)) > 0.97

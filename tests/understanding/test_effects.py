@@ -15,7 +15,7 @@ from physai_inverse.forward import (
     Scores,
     normal_quantile,
 )
-from physai_inverse.space import Boolean, Choice, Float, Integer, Ordinal, Space
+from physai_inverse.space import Boolean, Choice, Float, Integer, Ordinal, Shares, Space
 from physai_inverse.understanding import Effect, main_effects
 
 
@@ -221,3 +221,12 @@ def test_one_point_is_no_effect() -> None:
     forward = ForwardMap(Space(a=Float(0.0, 1.0)), {"y": Formula(lambda u: u[:, 0])})
     with pytest.raises(InvalidInput, match="`num_points`"):
         main_effects(forward, "y", seed=0, num_points=1)
+
+
+def test_a_share_acts_while_the_others_give_way() -> None:
+    space = Space(mixture=Shares(["a", "b", "c"]), x=Float(0.0, 1.0))
+    effects = effects_of(space, lambda units: units[:, 0])
+    assert effects["a"].share == pytest.approx(1.0, abs=0.02)
+    assert effects["a"].average == pytest.approx(np.array(effects["a"].values, dtype=float), abs=1e-6)
+    assert effects["b"].average[-1] == pytest.approx(0.0, abs=1e-6)  # a mixture of `b` alone
+    assert effects["x"].total_share == pytest.approx(0.0, abs=1e-12)
