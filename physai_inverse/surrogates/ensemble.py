@@ -11,7 +11,8 @@ ensembles" (2017), section 2.2; Kingma & Ba, "Adam" (2015); Loshchilov & Hutter,
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -58,7 +59,9 @@ class Ensemble(AbstractMember):
         if len(task) < LEAST_ROWS or np.ptp(task.targets) == 0.0:
             return None
         part = folds(len(task), NUM_NETWORKS, seed=seed)
-        return FittedEnsemble(task, _trained(task.columns - 0.5, task.targets, part, seed=seed), part)
+        with _one_thread():
+            layers = _trained(task.columns - 0.5, task.targets, part, seed=seed)
+        return FittedEnsemble(task, layers, part)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,19 @@ class FittedEnsemble(AbstractFitted):
         weights, offsets = self.layers[-1]
         out = hidden @ weights + offsets
         return out[..., 0], np.exp(np.clip(out[..., 1], *LOG_RANGE))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit torch to one thread: its small products wait for each other, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _trained(
