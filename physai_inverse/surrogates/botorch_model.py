@@ -18,6 +18,7 @@ from physai_inverse.forward import AbstractMetricModel, AbstractWarp
 from physai_inverse.space import Boolean, Choice
 from physai_inverse.surrogates.kernel import MEAN_VARIANCE
 from physai_inverse.surrogates.metric import CENTRE, MetricProcess
+from physai_inverse.surrogates.mixed import MixedModel
 
 try:
     import torch
@@ -44,10 +45,11 @@ class LatentModel(Model):
     """One metric on its latent scale; several are joined by BoTorch's `ModelList`.
 
     Args:
-        model: of the metric, as `Study.forward_map().model(name)` gives it.
+        model: of the metric, as `Study.forward_map().model(name)` gives it. Of a mix its process is viewed, which
+            has gradients and a joint posterior.
 
     Raises:
-        InvalidInput: the model is no Gaussian process of ours.
+        InvalidInput: the model neither is nor holds a Gaussian process of ours.
 
     Example:
         >>> from physai_inverse import Float, Space, Study
@@ -65,6 +67,8 @@ class LatentModel(Model):
 
     def __init__(self, model: AbstractMetricModel) -> None:
         super().__init__()
+        if isinstance(model, MixedModel):
+            model = model.process
         if not isinstance(model, MetricProcess):
             raise InvalidInput(f"`model` must be a MetricProcess, as a fit gives it, not {type(model).__name__}.")
         self.metric = model

@@ -11,7 +11,8 @@ ensembles" (2017), section 2.2; Kingma & Ba, "Adam" (2015); Loshchilov & Hutter,
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -23,10 +24,13 @@ from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.stacking import folds
 
 LEAST_ROWS = 200
+"""Below, the networks had next to no weight on public tables, and took as long as all other members together."""
+MANY_ROWS = 1000
 NUM_NETWORKS = 8
 """Networks, and parts of the rows."""
-WIDTH = 32
-STEPS = 250
+WIDTH, WIDTH_OF_MANY = 32, 64
+STEPS, MOST_STEPS = 250, 1500
+"""Steps at `STEPS` rows or less, and at most; in between as many as rows."""
 BATCH = 128
 LOOK = 10
 """Steps between two looks at the rows left out."""
@@ -55,7 +59,9 @@ class Ensemble(AbstractMember):
         if len(task) < LEAST_ROWS or np.ptp(task.targets) == 0.0:
             return None
         part = folds(len(task), NUM_NETWORKS, seed=seed)
-        return FittedEnsemble(task, _trained(task.columns - 0.5, task.targets, part, seed=seed), part)
+        with _one_thread():
+            layers = _trained(task.columns - 0.5, task.targets, part, seed=seed)
+        return FittedEnsemble(task, layers, part)
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,19 @@ class FittedEnsemble(AbstractFitted):
         return out[..., 0], np.exp(np.clip(out[..., 1], *LOG_RANGE))
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit torch to one thread: its small products wait for each other, and sums keep their order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _trained(
     columns: np.ndarray, targets: np.ndarray, part: np.ndarray, *, seed: int
 ) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
@@ -111,7 +130,9 @@ def _trained(
     seen = torch.tensor(np.stack([rows[:least] for rows in inside]))
     length = min(MOST_LOOKED_AT, min(map(len, outside)))
     looked = torch.tensor(np.stack([rows[:length] for rows in outside]))
-    sizes = (columns.shape[1], WIDTH, WIDTH, 2)
+    num_steps = min(max(STEPS, len(targets)), MOST_STEPS)
+    width = WIDTH if len(targets) <= MANY_ROWS else WIDTH_OF_MANY
+    sizes = (columns.shape[1], width, width, 2)
     layers = []
     for first, second in pairwise(sizes):
         scale = (2.0 / first) ** 0.5 if second != 2 else 0.3 / first**0.5
@@ -139,9 +160,9 @@ def _trained(
     )
     kept = [tensor.detach().clone() for tensor in flat]
     best = torch.full((NUM_NETWORKS,), torch.inf)
-    for step in range(STEPS):
+    for step in range(num_steps):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * 0.5 * (1.0 + math.cos(math.pi * step / STEPS))
+            group["lr"] = RATE * 0.5 * (1.0 + math.cos(math.pi * step / num_steps))
         rows = seen
         if least > BATCH:
             drawn = torch.randint(least, (NUM_NETWORKS, BATCH), generator=random)

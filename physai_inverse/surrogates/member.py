@@ -30,7 +30,7 @@ class Task:
         values: ``[n]`` latent values; bounds where censored.
         extra: ``[n]`` known variance of each value, on top of the noise.
         side: ``[n]`` 0 for a value, +1 where the truth lies above it, -1 below.
-        judged: ``[j]`` rows, none of them censored, of which held-out predictions are asked.
+        judged: ``[j]`` rows of which held-out predictions are asked, in order.
         process: the process that was fitted first.
         places: ``[n]`` the row of the dataset that each stands in.
     """

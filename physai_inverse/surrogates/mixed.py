@@ -57,7 +57,7 @@ class MixedModel(AbstractMetricModel):
 
     Args:
         task: the metric on its latent scale, with the process that gave it.
-        measured: ``[j]`` the judged values in the metric's units.
+        measured: ``[j]`` the judged values, or bounds, in the metric's units.
         candidates: what it is mixed of.
         weights: ``[c]`` one each.
         sharpness: the shape a of the calibration.
@@ -81,8 +81,8 @@ class MixedModel(AbstractMetricModel):
         densities, prior = held_out_densities(task, candidates), counts(candidates)
         weights = stacked(densities, prior)
         pool = Pool.joined([candidate.held_out for candidate in candidates], weights)
-        latent = task.values[task.judged]
-        sharpness = sharpened(pool.below(latent[:, None])[:, 0]) if len(latent) else 1.0
+        below = pool.below(task.values[task.judged][:, None])[:, 0]
+        sharpness = sharpened(below, task.side[task.judged])
         return cls(task, measured, tuple(candidates), weights, sharpness, seed)
 
     @property
@@ -179,8 +179,8 @@ class MixedModel(AbstractMetricModel):
         from scipy.special import betaincinv
 
         judged = self.task.judged
-        latent = self.task.values[judged]
-        if not len(judged):
+        latent, side = self.task.values[judged], self.task.side[judged]
+        if not np.any(side == 0):
             return no_scores()
         densities, prior = held_out_densities(self.task, self.candidates), counts(self.candidates)
         pools = [candidate.held_out for candidate in self.candidates]
@@ -191,13 +191,14 @@ class MixedModel(AbstractMetricModel):
             if inside.any():
                 weights[inside] = found = stacked(densities[others], prior)
                 pool = Pool.joined([one.take(others) for one in pools], found)
-                sharpness[inside] = sharpened(pool.below(latent[others, None])[:, 0])
-        pool = Pool.joined(pools, weights)
+                sharpness[inside] = sharpened(pool.below(latent[others, None])[:, 0], side[others])
+        seen = np.flatnonzero(side == 0)
+        pool, sharpness, latent = Pool.joined(pools, weights).take(seen), sharpness[seen], latent[seen]
         levels = betaincinv(sharpness, sharpness, np.array(scored_levels()))
         ranks = _beta(pool.below(latent[:, None])[:, 0], sharpness[:, 0])
-        density = self.warp.log_slope(self.measured) + calibrated(pool, latent, sharpness[:, 0])
-        places = self.task.places[judged]
-        return scored(self.warp, self.measured, pool.quantiles(levels), ranks, density, places)
+        measured, places = self.measured[seen], self.task.places[judged[seen]]
+        density = self.warp.log_slope(measured) + calibrated(pool, latent, sharpness[:, 0])
+        return scored(self.warp, measured, pool.quantiles(levels), ranks, density, places)
 
     @cached_property
     def _shrinkage(self) -> float:
@@ -246,9 +247,9 @@ def counts(candidates: Sequence[Candidate]) -> np.ndarray:
 
 
 def held_out_densities(task: Task, candidates: Sequence[Candidate]) -> np.ndarray:
-    """Give the log densities ``[j, c]`` of the judged values, on the latent scale."""
-    latent = task.values[task.judged]
-    return np.stack([candidate.held_out.log_density(latent) for candidate in candidates], axis=1)
+    """Give the log densities ``[j, c]`` of the judged values, or log probabilities beyond bounds."""
+    latent, side = task.values[task.judged], task.side[task.judged]
+    return np.stack([candidate.held_out.log_likelihood(latent, side) for candidate in candidates], axis=1)
 
 
 def calibrated(pool: Pool, latent: np.ndarray, sharpness: np.ndarray) -> np.ndarray:

@@ -68,9 +68,10 @@ def members() -> "tuple[AbstractMember, ...]":
     from physai_inverse.surrogates.ensemble import Ensemble
     from physai_inverse.surrogates.local import LocalProcess
     from physai_inverse.surrogates.processes import Marginal, Process, RoughProcess
+    from physai_inverse.surrogates.threshold import Threshold
     from physai_inverse.surrogates.trees import Trees
 
-    return (Process(), LocalProcess(), RoughProcess(), Trees(), Ensemble(), Marginal())
+    return (Process(), LocalProcess(), RoughProcess(), Threshold(), Trees(), Ensemble(), Marginal())
 
 
 def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: int) -> AbstractMetricModel:
@@ -86,7 +87,7 @@ def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: i
     values = column.values[rows]
     if not isinstance(model, MetricProcess) or len(valued) < LEAST_ROWS or np.ptp(values[valued]) == 0.0:
         return model
-    judged = np.sort(generator(seed, "judged").permutation(valued)[:MAX_JUDGED])
+    judged = np.sort(generator(seed, "judged").permutation(len(rows))[:MAX_JUDGED])
     task = Task.of(model, data.units[rows], column, judged)
     candidates = []
     for member in members():

@@ -22,6 +22,7 @@ NUM_KNOTS = 25
 KNOTS = np.sinh(np.linspace(-3.0, 3.0, NUM_KNOTS)) / 3.0
 """Places, in standard deviations from the mean, between which quantiles are first looked for."""
 LEAST_SHARE = 1e-12
+LEAST_CHANCE = 1e-300
 LEAST_LEFT = 0.3
 """Least share of a standard deviation that is left when noise is taken out."""
 BLOCK = 400_000
@@ -103,6 +104,22 @@ class Pool:
 
         offset = (latent[:, :, None] - self.means[:, None, :]) / self.deviations[:, None, :]
         return np.asarray(np.einsum("nlk,nk->nl", ndtr(offset), self.shares))
+
+    def log_likelihood(self, latent: np.ndarray, side: np.ndarray) -> np.ndarray:
+        """Give the log density ``[n]`` of values, or the log probability of lying beyond them.
+
+        Args:
+            latent: ``[n]`` values, or bounds where `side` is not zero.
+            side: ``[n]`` 0 for a value, +1 where the truth lies above, -1 below.
+        """
+        found, hidden = self.log_density(latent), np.flatnonzero(side)
+        if len(hidden):
+            part = self.take(hidden)
+            # a probability below, of the pool turned over where the truth lies above: no digits are lost
+            sign = -side[hidden].astype(float)
+            turned = Pool(part.shares, sign[:, None] * part.means, part.deviations)
+            found[hidden] = np.log(np.maximum(turned.below((sign * latent[hidden])[:, None])[:, 0], LEAST_CHANCE))
+        return found
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Give mean and standard deviation ``[n]``."""

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from physai_inverse.seeds import generator
-from physai_inverse.surrogates.fit import Priors, climb, replicate_variance, starts, widened
+from physai_inverse.surrogates.fit import Fitted, Priors, climb, replicate_variance, starts, widened
 from physai_inverse.surrogates.likelihood import Posterior, Rows
 from physai_inverse.surrogates.local import FittedLocalProcess
 from physai_inverse.surrogates.member import AbstractFitted, AbstractMember, Task
@@ -22,6 +22,9 @@ from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.selection import LEAST_NOISE
 from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS
 from physai_inverse.surrogates.threads import one_thread
+
+LEAST_LEFT = 1e-6
+"""Least share of its prior variance that a row keeps when its pseudo-value is taken out."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,21 @@ class FittedProcess(AbstractFitted):
     def held_out(self) -> Pool:
         """Leave-one-out predictions at fixed hyper-parameters and warp; of rows it never saw, its predictions."""
         process, task = self.task.process, self.task
+        own = np.searchsorted(task.places, process.places)  # both in order
+        covariance = process.posterior.covariance
+        noisy = covariance.prior_variance + covariance.noise + task.extra[own] + process.doubt
+        side = task.side[own]
         with one_thread():
-            error, variance = process.posterior.leave_one_out()
-        row = {int(place): number for number, place in enumerate(process.places)}
-        where = np.array([row.get(int(place), -1) for place in task.places[task.judged]], dtype=int)
-        mean, deviation = np.empty(len(where)), np.empty(len(where))
-        seen, unseen = where >= 0, np.flatnonzero(where < 0)
-        mean[seen] = task.values[task.judged[seen]] + error[where[seen]]
-        deviation[seen] = np.sqrt((variance[: len(process.doubt)] - process.doubt)[where[seen]])
+            mean, variance = left_out(process.posterior, noisy, task.values[own], side)
+        if process.trend is not None:  # the process is of what the trend leaves
+            mean += np.where(side != 0, process.trend(task.units[own]), 0.0)
+        means, variances = np.full(len(task), np.nan), np.full(len(task), np.nan)
+        means[own], variances[own] = mean, variance - process.doubt
+        unseen = task.judged[np.isnan(means[task.judged])]
         if len(unseen):
-            rows = task.judged[unseen]
-            mean[unseen], free = process.latent(task.units[rows])
-            deviation[unseen] = np.sqrt(free**2 + process.noise**2 + task.extra[rows])
-        return Pool.normal(mean, deviation)
+            means[unseen], free = process.latent(task.units[unseen])
+            variances[unseen] = free**2 + process.noise**2 + task.extra[unseen]
+        return Pool.normal(means[task.judged], np.sqrt(variances[task.judged]))
 
     def at(self, units: np.ndarray, *, noise: bool) -> Pool:
         """Say mean and standard deviation of the process."""
@@ -93,22 +98,74 @@ class RoughProcess(AbstractMember):
 
     def fit(self, task: Task, *, seed: int) -> "FittedRoughProcess | FittedLocalProcess":
         """Climb to the hyper-parameters from a few hundred rows, and condition on all, or around each point."""
-        drawn = np.sort(generator(seed, "climb").permutation(len(task))[:MAX_CLIMB_ROWS])
-        groups = np.array(task.features.groups, dtype=int)
-        rows = Rows(task.columns - CENTRE, groups, task.values, task.extra, task.side)
-        replicates = replicate_variance(task.units[drawn], task.targets[drawn])
-        if replicates is not None:
-            replicates = (max(replicates[0], LEAST_NOISE), replicates[1])
-        priors = Priors(rows.num_groups, replicates, rough=True)
-        with one_thread():
-            judged = rows.take(drawn)
-            judged = replace(judged, pairs=Pairs.of(judged.features, groups, rough=True))
-            found = max((climb(judged, priors, place) for place in starts(priors)), key=lambda one: one.value)
-            fitted = widened(found, len(drawn))
-            if len(task) > MAX_ROWS:
-                return FittedLocalProcess(task, fitted.covariance)
-            posterior = Posterior.given(rows, fitted.covariance, fitted.sites if len(drawn) == len(task) else None)
-        return FittedRoughProcess(task, posterior)
+        if len(task) > MAX_ROWS:
+            return FittedLocalProcess(
+                task, _climbed(task, np.arange(len(task)), rough=True, seed=seed)[0].covariance
+            )
+        return FittedRoughProcess(task, conditioned_on(task, np.arange(len(task)), rough=True, seed=seed))
+
+
+def conditioned_on(task: Task, rows: np.ndarray, *, rough: bool, seed: int) -> Posterior:
+    """Fit a process to some rows of a task and condition it on them.
+
+    Args:
+        task: the metric on its latent scale.
+        rows: which rows.
+        rough: whether its kernel is.
+        seed: of the rows that hyper-parameters are found from, where there are many.
+
+    Raises:
+        np.linalg.LinAlgError: no covariance could be factored.
+    """
+    fitted, drawn = _climbed(task, rows, rough=rough, seed=seed)
+    with one_thread():
+        start = fitted.sites if len(drawn) == len(rows) else None
+        return Posterior.given(_rows_of(task, rows), fitted.covariance, start)
+
+
+def _climbed(task: Task, rows: np.ndarray, *, rough: bool, seed: int) -> tuple[Fitted, np.ndarray]:
+    drawn = rows[np.sort(generator(seed, "climb").permutation(len(rows))[:MAX_CLIMB_ROWS])]
+    replicates = replicate_variance(task.units[drawn], task.targets[drawn])
+    if replicates is not None:
+        replicates = (max(replicates[0], LEAST_NOISE), replicates[1])
+    judged = _rows_of(task, drawn)
+    judged = replace(judged, pairs=Pairs.of(judged.features, judged.groups, rough=rough))
+    priors = Priors(judged.num_groups, replicates, rough=rough)
+    with one_thread():
+        found = max((climb(judged, priors, place) for place in starts(priors)), key=lambda one: one.value)
+    return widened(found, len(drawn)), drawn
+
+
+def _rows_of(task: Task, rows: np.ndarray) -> Rows:
+    groups = np.array(task.features.groups, dtype=int)
+    return Rows(task.columns[rows] - CENTRE, groups, task.values[rows], task.extra[rows], task.side[rows])
+
+
+def left_out(
+    posterior: Posterior, noisy: np.ndarray, values: np.ndarray, side: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give mean and variance ``[n]`` of each row's noisy latent value, predicted from all others.
+
+    A row of which only a bound is known stands in the process as a pseudo-value with a pseudo-variance; both can
+    be read off the factor, and are taken out again: its cavity (Rasmussen & Williams 2006, equation 3.56).
+
+    Args:
+        posterior: the process.
+        noisy: ``[n]`` prior variance of each row, its noise included.
+        values: ``[n]``.
+        side: ``[n]``.
+    """
+    error, variance = posterior.leave_one_out()
+    error, variance = error[: len(values)], variance[: len(values)]
+    mean = values + error
+    hidden = np.flatnonzero(side)
+    if len(hidden):
+        rows = posterior.lower[hidden]
+        mean[hidden] = rows @ (posterior.lower.T @ posterior.weights) + error[hidden]
+        site = np.einsum("ij,ij->i", rows, rows) - noisy[hidden]
+        variance = variance.copy()
+        variance[hidden] = np.maximum(variance[hidden] - site, LEAST_LEFT * noisy[hidden])
+    return mean, variance
 
 
 @dataclass(frozen=True)
@@ -126,10 +183,11 @@ class FittedRoughProcess(AbstractFitted):
     @cached_property
     def held_out(self) -> Pool:
         """Leave-one-out predictions at fixed hyper-parameters."""
-        judged = self.task.judged
+        task, covariance = self.task, self.posterior.covariance
+        noisy = covariance.prior_variance + covariance.noise + task.extra
         with one_thread():
-            error, variance = self.posterior.leave_one_out()
-        return Pool.normal(self.task.values[judged] + error[judged], np.sqrt(variance[judged]))
+            mean, variance = left_out(self.posterior, noisy, task.values, task.side)
+        return Pool.normal(mean, np.sqrt(variance)).take(task.judged)
 
     def at(self, units: np.ndarray, *, noise: bool) -> Pool:
         """Say mean and standard deviation of the process."""

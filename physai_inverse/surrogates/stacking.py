@@ -58,21 +58,29 @@ def folds(num_rows: int, num_folds: int, *, seed: int) -> np.ndarray:
     return generator(seed, "folds").permutation(np.arange(num_rows) % num_folds)
 
 
-def sharpened(ranks: np.ndarray) -> float:
+def sharpened(ranks: np.ndarray, side: np.ndarray) -> float:
     """Find the *sharpness* a that makes held-out ranks ``[j]`` even: the one shape of a Beta distribution, a = b.
 
     A linear pool of calibrated members is too wide, since it also holds their disagreement. With F the pool's
     distribution, Beta(a, a)'s distribution of F is as wide as the ranks ask for; 1 leaves the pool as it is, more
     draws it together, less spreads it. Found by likelihood under the prior log a ~ N(0, `SHARPNESS_SPREAD`^2).
 
+    Args:
+        ranks: ``[j]`` the pool's probability below each value, or below each bound.
+        side: ``[j]`` 0 for a value, +1 where the truth lies above the bound, -1 below.
+
     Source: Gneiting & Ranjan, "Combining predictive distributions" (Electronic Journal of Statistics 7, 2013),
     theorem 3.1 and section 4 (the beta-transformed linear pool).
     """
-    from scipy.special import betaln
+    from scipy.special import betainc, betaln
 
     logs = np.linspace(*SHARPNESS_RANGE, NUM_SHARPNESSES)
     shapes = np.exp(logs)
     inside = np.clip(ranks, LEAST_FITTED_RANK, 1.0 - LEAST_FITTED_RANK)
-    total = float(np.sum(np.log(inside) + np.log1p(-inside)))
-    merit = (shapes - 1.0) * total - len(ranks) * betaln(shapes, shapes) - 0.5 * (logs / SHARPNESS_SPREAD) ** 2
+    seen, hidden = inside[side == 0], inside[side != 0]
+    total = float(np.sum(np.log(seen) + np.log1p(-seen)))
+    merit = (shapes - 1.0) * total - len(seen) * betaln(shapes, shapes) - 0.5 * (logs / SHARPNESS_SPREAD) ** 2
+    if len(hidden):
+        beyond = np.where(side[side != 0] > 0, 1.0 - hidden, hidden)
+        merit += np.sum(np.log(betainc(shapes[:, None], shapes[:, None], beyond)), axis=1)
     return float(shapes[np.argmax(merit)])

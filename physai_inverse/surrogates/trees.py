@@ -35,6 +35,10 @@ LEAF_ROWS = 2
 NUM_NORMALS = 12
 LEAST_DEVIATION = 0.05
 """Of each normal, on a scale on which the values have about one."""
+PLATEAU_DEVIATION = 2e-3
+"""The same, at a value that many rows have exactly: an accuracy of guessing, a loss that was cut off."""
+LEAST_EQUAL, LEAST_EQUAL_SHARE = 3, 0.02
+"""How many rows are many."""
 BLOCK = 2_000
 """Points that are asked at a time."""
 
@@ -50,8 +54,8 @@ class Trees(AbstractMember):
 
     @property
     def stretches(self) -> Mapping[float, float]:
-        """Far narrower, narrower, as they are."""
-        return {0.25: 0.3, 0.5: 1.0, 1.0: 0.5}
+        """Far narrower to as they are."""
+        return {0.1: 0.2, 0.25: 0.3, 0.5: 1.0, 1.0: 0.5}
 
     def fit(self, task: Task, *, seed: int) -> "FittedTrees | None":
         """Grow the trees; None below `LEAST_ROWS` rows, or where all values are equal."""
@@ -113,6 +117,12 @@ class FittedTrees(AbstractFitted):
         return inside
 
     @cached_property
+    def _plateau(self) -> np.ndarray:
+        """Whether each row ``[n]`` has a value that many have, to the last digit."""
+        _, place, count = np.unique(self.task.targets[self.order], return_inverse=True, return_counts=True)
+        return np.asarray(count[place.ravel()] >= max(LEAST_EQUAL, LEAST_EQUAL_SHARE * len(self.order)))
+
+    @cached_property
     def _first_leaf(self) -> np.ndarray:
         sizes = [tree.tree_.node_count for tree in self.forest.estimators_]
         return np.concatenate([[0], np.cumsum(sizes)])
@@ -151,10 +161,10 @@ class FittedTrees(AbstractFitted):
         height = owner + np.minimum((total - before[owner]) / size[owner], 1.0)
         levels = (np.arange(NUM_NORMALS) + 0.5) / NUM_NORMALS
         places = np.searchsorted(height, (np.arange(num)[:, None] + levels).ravel())
-        found = self.task.targets[self.order][weights.indices[np.minimum(places, len(height) - 1)]]
-        centres = found.reshape(num, NUM_NORMALS)
+        rows = weights.indices[np.minimum(places, len(height) - 1)].reshape(num, NUM_NORMALS)
+        centres = self.task.targets[self.order][rows]
         gaps = np.diff(centres, axis=1)
         left = np.concatenate([gaps[:, :1], gaps], axis=1)
         right = np.concatenate([gaps, gaps[:, -1:]], axis=1)
-        spread = np.hypot(0.5 * (left + right), LEAST_DEVIATION)
+        spread = np.where(self._plateau[rows], PLATEAU_DEVIATION, np.hypot(0.5 * (left + right), LEAST_DEVIATION))
         return Pool(np.full_like(centres, 1.0 / NUM_NORMALS), centres, spread)

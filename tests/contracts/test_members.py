@@ -25,7 +25,7 @@ def task(num: int = 60, *, censored: bool = False, seed: int = 0) -> Task:
     values = np.minimum(values, np.quantile(values, 0.8)) if censored else values
     column = dataset(space, units, values, censored=side).columns["y"]
     process = fit_metric(Features(space), units, column, seed=0)
-    return Task.of(process, units, column, np.flatnonzero(side == 0))
+    return Task.of(process, units, column, np.arange(num))
 
 
 def points(task: Task, num: int = 17) -> np.ndarray:

@@ -25,7 +25,7 @@ with warnings.catch_warnings():
 
 from physai_inverse.errors import InvalidInput, MissingPackage
 from physai_inverse.space import Choice, Float, Integer, Shares, Space
-from physai_inverse.surrogates import GaussianProcess
+from physai_inverse.surrogates import GaussianProcess, Mixture
 from physai_inverse.surrogates.botorch_model import LatentModel, MetricUnits
 from physai_inverse.surrogates.metric import CENTRE, MetricProcess
 from tests.fakes import Known
@@ -55,6 +55,16 @@ def model_of(space: Space, *, num: int = 30, positive: bool = False) -> LatentMo
     values = smooth(units) + 0.05 * np.random.default_rng(0).standard_normal(num)
     data = dataset(space, units, np.exp(3.0 * values) if positive else values)
     return LatentModel(GaussianProcess().fit(data, seed=0).model("y"))
+
+
+def test_the_view_of_a_mix_is_that_of_its_process() -> None:
+    space = cube(2)
+    units = np.asarray(space.encode(space.sample(30, seed=0)))
+    data = dataset(space, units, smooth(units))
+    alone = LatentModel(GaussianProcess().fit(data, seed=0).model("y"))
+    mixed = LatentModel(Mixture().fit(data, seed=0).model("y"))
+    at = points(space, 5)
+    assert torch.equal(mixed.posterior(at).mean, alone.posterior(at).mean)
 
 
 def points(space: Space, num: int, seed: int = 1) -> torch.Tensor:

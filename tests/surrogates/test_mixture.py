@@ -152,6 +152,7 @@ def test_censored_rows_lift_what_is_expected_there() -> None:
     assert isinstance(model, MixedModel)
     median = model.predict(units[hidden]).quantiles[0.5]
     assert np.mean(median > bound) > 0.8
+    assert model.process.column.censored.sum() == hidden.sum()
     assert model.held_out().rows == int((~hidden).sum())
 
 

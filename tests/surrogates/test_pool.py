@@ -36,6 +36,15 @@ def test_the_density_is_the_slope_of_the_distribution() -> None:
     assert np.exp(pool.log_density(places[:, 0])) == pytest.approx(slope[:, 0], rel=1e-3)
 
 
+def test_a_bound_has_the_probability_of_the_side_on_which_the_truth_lies() -> None:
+    pool, latent = random_pool(9, num=3), np.array([0.3, 0.3, 0.3])
+    found = pool.log_likelihood(latent, np.array([0, 1, -1]))
+    below = pool.below(latent[:, None])[:, 0]
+    assert found == pytest.approx([pool.log_density(latent)[0], np.log(1 - below[1]), np.log(below[2])])
+    far = Pool.normal(np.zeros(1), np.ones(1)).log_likelihood(np.array([20.0]), np.array([1]))
+    assert far[0] == pytest.approx(-203.917, abs=1e-2)  # 1 minus the probability below would be zero
+
+
 def test_moments_are_those_of_the_distribution() -> None:
     pool = random_pool(4, num=3)
     nodes, weights = np.polynomial.legendre.leggauss(400)

@@ -51,12 +51,20 @@ def test_sharpness_is_the_shape_that_makes_ranks_even(shape: float) -> None:
     # ranks are drawn such that their distribution is Beta(shape, shape)
     grid = np.linspace(0.0, 1.0, 20_001)
     ranks = np.interp(np.random.default_rng(4).random(3000), betainc(shape, shape, grid), grid)
-    assert sharpened(ranks) == pytest.approx(shape, rel=0.1)
+    assert sharpened(ranks, np.zeros(len(ranks))) == pytest.approx(shape, rel=0.1)
 
 
 def test_a_few_ranks_hardly_move_the_sharpness() -> None:
-    assert 1.0 < sharpened(np.array([0.45, 0.5, 0.55])) < 1.3
-    assert sharpened(np.array([0.0, 1.0])) > 0.5
+    assert 1.0 < sharpened(np.array([0.45, 0.5, 0.55]), np.zeros(3)) < 1.3
+    assert sharpened(np.array([0.0, 1.0]), np.zeros(2)) > 0.5
+
+
+def test_bounds_say_as_much_of_the_sharpness_as_the_values_that_they_hide() -> None:
+    grid = np.linspace(0.0, 1.0, 20_001)
+    ranks = np.interp(np.random.default_rng(4).random(3000), betainc(1.8, 1.8, grid), grid)
+    hidden = ranks > 0.7
+    assert sharpened(np.minimum(ranks, 0.7), hidden.astype(int)) == pytest.approx(1.8, rel=0.1)
+    assert sharpened(1.0 - np.minimum(ranks, 0.7), -hidden.astype(int)) == pytest.approx(1.8, rel=0.1)
 
 
 def test_folds_are_even_and_a_function_of_the_seed() -> None:
