@@ -157,7 +157,7 @@ def predicts_itself(recipe: AbstractSurrogate, data: Dataset, metric: str, *, se
         found = np.nan_to_num(rank_correlation(model.latent(data.units[left])[0], values[left]))
         # The normal approximation of Spearman's correlation, by Fieller, Hartley & Pearson (1957).
         scores.append(np.arctanh(np.clip(found, -0.999, 0.999)) * np.sqrt((len(left) - 3) / 1.06))
-    return float(np.sum(scores)) / FOLDS**0.5 >= LEAST_SCORE
+    return float(np.sum(scores) / np.sqrt(FOLDS)) >= LEAST_SCORE
 
 
 def _drawn(rows: "np.ndarray", *, seed: int) -> "np.ndarray":
