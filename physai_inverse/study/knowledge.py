@@ -35,6 +35,9 @@ LEAST_AGREEMENT = 0.2
 BELIEVED_SHARE = 0.5
 """Share of the first trainings that is drawn from beliefs; the even sequence keeps the rest."""
 
+LEAST_TRUST = 0.5
+"""Trust in beliefs (`conviction`) from which more of those first trainings are drawn from them than the centre."""
+
 
 @dataclass(frozen=True)
 class PriorKnowledge:
@@ -49,6 +52,12 @@ class PriorKnowledge:
     beliefs: Beliefs
     start: tuple[Config, ...] = ()
     transferred: "Transferred | None" = None
+
+    def trust(self, data: Dataset, objective: Objective) -> tuple[float, float]:
+        """Give the weight of the beliefs in the acquisition, and the trust in them (`conviction`)."""
+        from physai_inverse.inverse import conviction
+
+        return conviction(self.beliefs.log_density(data.units), data, objective)
 
     def wait_for(self, data: Dataset, objective: Objective) -> int:
         """Say how many finite results the map waits for before it proposes."""
@@ -66,8 +75,9 @@ class PriorKnowledge:
         """Give the next points that come before the map's, at most `num`.
 
         The user's own come first whenever they were not trained yet; the others only while a study is young: the
-        defaults where every parameter has one, the best of earlier studies, draws of the beliefs, and between them
-        the two points that a study without any knowledge begins with, by which the others are judged.
+        defaults where every parameter has one, the best of earlier studies and the centre of the beliefs, the two
+        points that a study without any knowledge begins with, by which those are judged, and more of what stood
+        the comparison.
 
         Args:
             data: the observations.
@@ -125,9 +135,10 @@ class PriorKnowledge:
         rest = []
         if all(parameter.default is not None for parameter in space.free):
             rest = [("start", space.snap(space.rest[None])[0])]
-        even = [("start", start_point(space, index, seed=seed)) for index in (0, 1)] if maps else []
+        even = [("start", start_point(space, index, seed=seed)) for index in (0, 1)]
+        convinced = bool(believed) and self.trust(data, objective)[1] >= LEAST_TRUST
         later = best[1:] if maps and _agree(maps, data, objective) else []
-        return [*rest, *best[:1], *believed, *even, *later]
+        return [*rest, *best[:1], *believed[:1], *even, *(believed[1:] if convinced else []), *later]
 
     def _maps(self, objective: Objective) -> list[ForwardMap]:
         from physai_inverse.inverse import with_derived

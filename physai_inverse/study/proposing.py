@@ -69,7 +69,7 @@ def new_proposals(
     """
     import numpy as np
 
-    from physai_inverse.inverse import Proposed, conviction, propose
+    from physai_inverse.inverse import Proposed, propose
     from physai_inverse.space.sampling import sample_units
 
     forward: ForwardMap | None = None
@@ -86,7 +86,7 @@ def new_proposals(
         proposed = knowledge.first(fitted.data, objective, pending, len(numbers), seed=seed)
         beliefs = knowledge.beliefs
         if beliefs:
-            weight, trust = conviction(beliefs.log_density(fitted.data.units), fitted.data, objective)
+            weight, trust = knowledge.trust(fitted.data, objective)
             convinced = {"weight": weight, "trust": trust}
         proposed += propose(
             judged,

@@ -2,7 +2,8 @@
 
 Each earlier study gets a map of its own, fitted once. For each metric that it shares, its map may enter the mean
 of this study's process with a weight (`stack`), and its lengthscales move the priors. The process without any of
-it stays in the race, and is taken where its evidence is better.
+it stays in the race, and is taken where its evidence is better. An earlier study whose map does not even predict
+its own trainings (`predicts_itself`) says nothing.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,14 @@ LEAST_ROWS = 5
 
 PLAIN_STEPS = 10
 """Of the climb without earlier studies, which begins where the plain model's ended."""
+
+FOLDS, LEAST_SCORE, JUDGED_ROWS = 3, 2.0, 15
+"""Parts of an earlier study, each predicted from the others; how many standard deviations the rank correlations
+must lie above none; and values from which that is asked.
+
+The hyper-parameters have to be found without the part: leaving single rows out of a fit of all gave studies of 50
+random trainings with shuffled results up to 4.7 deviations, and this -2.2 to 2.2; the studies themselves had 2.3
+or more, with two exceptions of 36."""
 
 MOST_BURDEN = 2.0
 BURDEN_ROWS = (5, 15)
@@ -112,21 +121,60 @@ class Transferred(AbstractSurrogate):
             if column is None or len(column.rows) < LEAST_ROWS:
                 self._fits[key] = None
             else:
-                kept = _part(data, column.rows, seed=child(0, "earlier", name, metric))
+                stream = child(0, "earlier", name, metric)
+                kept = _part(data, _drawn(column.rows, seed=stream))
                 self._fits[key] = None
                 with suppress(FitFailed):  # what cannot be fitted cannot help; this study goes on without it
-                    self._fits[key] = self.base.fit(kept, seed=0, metrics=[metric]).models.get(metric)
+                    if predicts_itself(self.base, kept, metric, seed=stream):
+                        self._fits[key] = self.base.fit(kept, seed=0, metrics=[metric]).models.get(metric)
         return self._fits[key]
 
 
-def _part(data: Dataset, rows: "np.ndarray", *, seed: int) -> Dataset:
-    """Keep at most `MOST_ROWS` of some rows, and nothing of failing."""
+def predicts_itself(recipe: AbstractSurrogate, data: Dataset, metric: str, *, seed: int) -> bool:
+    """Say whether a map of some trainings ranks the others better than chance does; see `LEAST_SCORE`.
+
+    Args:
+        recipe: of the map.
+        data: trainings with finite values of the metric.
+        metric: its name.
+        seed: of the folds.
+
+    Raises:
+        FitFailed: the numbers defeat the recipe.
+    """
+    import numpy as np
+
+    from physai_inverse.surrogates.scoring import rank_correlation
+
+    values = data.columns[metric].values
+    if len(values) < JUDGED_ROWS:
+        return True
+    order, scores = np.random.default_rng(seed).permutation(len(values)), []
+    for fold in range(FOLDS):
+        left = np.sort(order[fold::FOLDS])
+        taken = np.setdiff1d(order, left)
+        model = recipe.fit(_part(data, taken), seed=0, metrics=[metric]).models[metric]
+        found = np.nan_to_num(rank_correlation(model.latent(data.units[left])[0], values[left]))
+        # The normal approximation of Spearman's correlation, by Fieller, Hartley & Pearson (1957).
+        scores.append(np.arctanh(np.clip(found, -0.999, 0.999)) * np.sqrt((len(left) - 3) / 1.06))
+    return float(np.sum(scores) / np.sqrt(FOLDS)) >= LEAST_SCORE
+
+
+def _drawn(rows: "np.ndarray", *, seed: int) -> "np.ndarray":
+    """Keep at most `MOST_ROWS` of some rows."""
+    import numpy as np
+
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
+
+
+def _part(data: Dataset, rows: "np.ndarray") -> Dataset:
+    """Keep some rows, and nothing of failing."""
     import numpy as np
 
     from physai_inverse.forward import Column
 
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_ROWS])
     columns = {
         name: Column(column.values[rows], column.errors[rows], column.censored[rows])
         for name, column in data.columns.items()

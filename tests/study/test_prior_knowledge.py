@@ -111,6 +111,17 @@ def test_a_belief_counts_less_with_results_and_nothing_where_they_contradict_it(
     assert notes[1]["trust"] < 0.2
 
 
+def test_a_belief_whose_centre_did_worse_than_two_even_points_is_drawn_from_no_more() -> None:
+    def kinds(near: float) -> list[str]:
+        wide = space(**{f"x{place}": Float(0.0, 1.0) for place in range(5)})
+        study = Study(wide, Minimize("loss"), beliefs=[Belief("lr", near=near, factor=2)], seed=0)
+        advance(study, 6)
+        return [str(trial.note["kind"]) for trial in study.trials]
+
+    assert kinds(1e-3)[:5] == ["belief", "start", "start", "belief", "belief"]
+    assert kinds(0.9)[:5] == ["belief", "start", "start", "start", "start"]
+
+
 def test_a_belief_draws_the_proposals_of_the_map_towards_it() -> None:
     def proposals(beliefs: list[Belief]) -> list[float]:
         study = Study(space(), Minimize("loss"), beliefs=beliefs, seed=0)
