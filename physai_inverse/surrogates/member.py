@@ -98,6 +98,10 @@ class AbstractFitted(ABC):
         None where it says nothing of many. Of one more training, with its noise, every member says something.
         """
 
+    def claims(self, units: np.ndarray) -> np.ndarray:
+        """Say of which points ``[n, d]`` it alone should speak, whatever its weight; ``[n]`` booleans."""
+        return np.zeros(len(units), dtype=bool)
+
 
 class AbstractMember(ABC):
     """A recipe for one member; frozen."""

@@ -219,16 +219,25 @@ class MixedModel(AbstractMetricModel):
         """Join what the candidates say of points ``[n, d]``, before calibration."""
         said: dict[str, Pool | None] = {}
         pools, weights = [], []
+        claimed = {
+            candidate.member: claims
+            for candidate in self.candidates
+            if candidate.stretch == 1.0 and (claims := candidate.fitted.claims(units)).any()
+        }
+        taken = np.any(list(claimed.values()), axis=0) if claimed else np.zeros(len(units), dtype=bool)
         for candidate, weight in zip(self.candidates, self.weights, strict=True):
-            if weight < LEAST_WEIGHT:
+            alone = candidate.stretch == 1.0 and candidate.member in claimed
+            if weight < LEAST_WEIGHT and not alone:
                 continue
             if candidate.member not in said:
                 said[candidate.member] = candidate.fitted.at(units, noise=noise)
             found = said[candidate.member]
             if found is not None:
                 pools.append(found.stretched(candidate.stretch))
-                weights.append(weight)
-        pool = Pool.joined(pools, np.array(weights) / sum(weights))
+                mine = claimed[candidate.member] if alone else np.zeros(len(units), dtype=bool)
+                weights.append(np.where(taken, mine.astype(float), weight))
+        each = np.stack(weights, axis=1)
+        pool = Pool.joined(pools, each / each.sum(axis=1, keepdims=True))
         return pool if self.pending is None else pool.narrowed(self._ratio(units, noise=noise))
 
     def _ratio(self, units: np.ndarray, *, noise: bool) -> np.ndarray:

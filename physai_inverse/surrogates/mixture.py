@@ -66,12 +66,13 @@ class Mixture(AbstractSurrogate):
 def members() -> "tuple[AbstractMember, ...]":
     """Give the members that every metric tries, the process first."""
     from physai_inverse.surrogates.ensemble import Ensemble
+    from physai_inverse.surrogates.laws.member import LawMember
     from physai_inverse.surrogates.local import LocalProcess
     from physai_inverse.surrogates.processes import Marginal, Process, RoughProcess
     from physai_inverse.surrogates.threshold import Threshold
     from physai_inverse.surrogates.trees import Trees
 
-    return (Process(), LocalProcess(), RoughProcess(), Threshold(), Trees(), Ensemble(), Marginal())
+    return (Process(), LocalProcess(), RoughProcess(), Threshold(), LawMember(), Trees(), Ensemble(), Marginal())
 
 
 def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: int) -> AbstractMetricModel:
