@@ -35,10 +35,10 @@ def scores_table(report: "FitReport") -> "Table":
         "log score: nats a value, in the metric's units; crps in them, too; noise: between trainings of one "
         "configuration, error: of held-out predictions, both over the spread of all values",
     )
-    table.add_column("metric")
-    for heading in ("rows", "R2", "rank", "log score", "crps", "in 50 %", "in 90 %", "noise", "error"):
-        table.add_column(heading, justify="right")
-    table.add_column("calibration")
+    table.add_column("metric", overflow="fold")
+    for heading in ("rows", "R2", "rank", "log score", "crps", "in 50, 90 %", "noise, error"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("calibration", no_wrap=True)
     table.add_column("trust")
     for name, fit in report.items():
         scores, noise = fit.scores, fit.noise
@@ -50,10 +50,11 @@ def scores_table(report: "FitReport") -> "Table":
             _number(scores.rank_correlation, ".2f"),
             _number(scores.log_density, ".2f"),
             number_text(scores.crps) if math.isfinite(scores.crps) else "",
-            _number(scores.coverage_50, ".0%"),
-            _number(scores.coverage_90, ".0%"),
-            guessed + _number(noise.trainings / noise.spread if noise.spread else math.nan, ".2f"),
-            _number(noise.error / noise.spread if noise.spread else math.nan, ".2f"),
+            f"{_number(100 * scores.coverage_50, '.0f')}, {_number(100 * scores.coverage_90, '.0f')}",
+            guessed
+            + _number(noise.trainings / noise.spread if noise.spread else math.nan, ".2f")
+            + ", "
+            + _number(noise.error / noise.spread if noise.spread else math.nan, ".2f"),
             calibration_text(fit),
             Text(str(fit.verdict.trust), style=COLOURS.get(str(fit.verdict.trust), "dim")),
         )
