@@ -16,6 +16,7 @@ def options(folder: Path, steps: int, until: int | None = None) -> Namespace:
     )  # fmt: skip
 
 
+@pytest.mark.slow  # the first step of an optimiser loads much of torch
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,10 @@ MAX_ROWS = 256
 """Rows that are shown; of more, a random part."""
 LEAST_ROWS = 6
 """The smallest context that the network was trained on."""
+REACH, WIDEST = 0.25, 2.0
+"""How far beyond the values a normal's mean may lie, in their range; its largest deviation, in their spread. Where
+the latent scale is a logarithm a wider one reaches values that no training gives: with these, public tables at 16
+rows lost 0.002 nats and gained an eighth of the ranked probability score; at 48 rows nothing changed."""
 ASKED_AT_ONCE = 1024
 """Points in one pass, so that memory stays small."""
 NUM_FOLDS = 10
@@ -116,6 +120,9 @@ def _pass(
     with one_thread():
         said = hints(rows, z, grouped)
         mixture, noise = network.answer(tokens(rows, z, censored, grouped, said))
+    low, high = np.min(z, axis=1), np.max(z, axis=1)
+    beyond = REACH * (high - low)
+    mixture = mixture.held((low - beyond)[:, None], (high + beyond)[:, None], np.full((len(z), 1), WIDEST))
     return mixture.moved(spread[:, None], scale.centre[:, None]), noise * spread
 
 

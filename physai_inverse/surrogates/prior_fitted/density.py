@@ -77,6 +77,11 @@ class Mixture:
         scale, shift = np.asarray(factor)[..., None], np.asarray(offset)[..., None]
         return Mixture(self.log_weights, self.means * scale + shift, self.deviations * scale)
 
+    def held(self, low: np.ndarray, high: np.ndarray, widest: np.ndarray) -> "Mixture":
+        """Hold means between `low` and `high`, and deviations below `widest` (each ``[...]``)."""
+        means = np.clip(self.means, low[..., None], high[..., None])
+        return Mixture(self.log_weights, means, np.minimum(self.deviations, widest[..., None]))
+
     def take(self, rows: np.ndarray | int) -> "Mixture":
         """Give some of the mixtures, by the first index."""
         return Mixture(self.log_weights[rows], self.means[rows], self.deviations[rows])
