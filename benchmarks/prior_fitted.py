@@ -1,13 +1,14 @@
 """Whether the prior-data fitted network earns its place: alone, and pooled with the Gaussian process.
 
 The tasks, rows and scores of `benchmarks.forward` (log density and CRPS of one training's value, over the
-metric's standard deviation; densities cut as there). Pools are of two members:
+metric's standard deviation; densities cut as there). Beside process and network stand:
 
-    equal       half of each
-    weighed     the weight that held-out densities of the training rows ask for: the process left out one by one
-                at the hyper-parameters that all rows gave, the network in ten folds; one row's worth of doubt each
+    closed forms    what the network starts from: the closed forms' opinions, by their evidence, at the same warp
+    equal pool      half process, half network
+    weighed pool    by the weight that held-out densities of the training rows ask for: the process left out one
+                    by one at the hyper-parameters that all rows gave, the network in ten folds
 
-`log density over the process's` is the mean difference, with how often it is above zero over tasks.
+`better` is the share of tasks on which the log density is above the process's, `worst loss` the least difference.
 
     python -m benchmarks.prior_fitted
 """
@@ -32,12 +33,14 @@ from physai_inverse.forward import AbstractMetricModel
 from physai_inverse.normal import ndtr
 from physai_inverse.surrogates import GaussianProcess
 from physai_inverse.surrogates.metric import MetricProcess
+from physai_inverse.surrogates.prior_fitted.density import Mixture
+from physai_inverse.surrogates.prior_fitted.hints import hints
 from physai_inverse.surrogates.prior_fitted.metric import PriorFittedMetric
 from physai_inverse.surrogates.prior_fitted.recipe import PriorFitted
 from physai_inverse.surrogates.scoring import quadrature
 
 SIZES = (16, 32, 64, 128, 256)
-PROCESS, NETWORK, EQUAL, WEIGHED = "process", "network", "equal pool", "weighed pool"
+PROCESS, FORMS, NETWORK, EQUAL, WEIGHED = "process", "closed forms", "network", "equal pool", "weighed pool"
 SCORES = ("log density", "crps", "r2", "in 90 %", "seconds")
 MAX_STEPS = 200
 
@@ -78,6 +81,18 @@ def of_network(model: AbstractMetricModel, units: np.ndarray, held: np.ndarray) 
     ranks = model.density(units).below(model.warp.forward(held))
     density = model.held_out_density().log_density(model.context.latent)
     return ranks, density + model.warp.log_slope(model.column.values)
+
+
+def of_forms(model: AbstractMetricModel, units: np.ndarray) -> Mixture:
+    """Give the closed forms' own density at points ``[m, d]``, on the latent scale."""
+    assert isinstance(model, PriorFittedMetric)
+    context, scale = model.context, model.context.scale
+    rows = np.concatenate([context.columns, model.features.encode(units)])
+    said = hints(rows[None], scale.forward(context.latent[None]), context.groups[None])
+    weights = np.broadcast_to(np.log(said.weights[0] + 1e-300), said.means[0].shape)
+    num = len(context.latent)
+    mixture = Mixture(weights[num:], said.means[0, num:], said.deviations[0, num:])
+    return mixture.moved(scale.spread[0], scale.centre[0])
 
 
 def weight(first: np.ndarray, second: np.ndarray) -> float:
@@ -123,24 +138,38 @@ def once(name: str, size: int, seed: int) -> dict[str, dict[str, float]] | None:
         seconds = time.process_time() - began
         ranks, left_out = further(model, task.units[test], held)
         said[label] = Said(density, ranks, quantiles, left_out, seconds)
-    process, network = said[PROCESS], said[NETWORK]
+        if label == NETWORK:
+            began = time.process_time()
+            mixture, nothing = of_forms(model, task.units[test]), np.empty(0)
+            quantiles = model.warp.inverse(mixture.quantiles(levels.tolist()).ravel()).reshape(-1, len(levels))
+            latent = model.warp.forward(held)
+            density = mixture.log_density(latent) + model.warp.log_slope(held)
+            seconds = time.process_time() - began
+            said[FORMS] = Said(density, mixture.below(latent), quantiles, nothing, seconds)
+    process, network, forms = said[PROCESS], said[NETWORK], said[FORMS]
     share = weight(process.held_out, network.held_out)
     scores = {}
-    for label, part in ((PROCESS, 0.0), (NETWORK, 1.0), (EQUAL, 0.5), (WEIGHED, share)):
+    for label, other, part in (
+        (PROCESS, network, 0.0),
+        (FORMS, forms, 1.0),
+        (NETWORK, network, 1.0),
+        (EQUAL, network, 0.5),
+        (WEIGHED, network, share),
+    ):
         with np.errstate(divide="ignore"):
             density = np.logaddexp(
-                np.log(1.0 - part) + process.log_density, np.log(part) + network.log_density
+                np.log(1.0 - part) + process.log_density, np.log(part) + other.log_density
             ) + np.log(scale)
         shares = np.concatenate([(1.0 - part) * parts, part * parts])
-        atoms = np.concatenate([process.quantiles, network.quantiles], axis=1)
-        ranks = (1.0 - part) * process.ranks + part * network.ranks
+        atoms = np.concatenate([process.quantiles, other.quantiles], axis=1)
+        ranks = (1.0 - part) * process.ranks + part * other.ranks
         centre = median(atoms, shares)
         scores[label] = {
             "log density": float(np.clip(density, LEAST_LOG_DENSITY, -np.log(LEAST_WIDTH)).mean()),
             "crps": float(ranked_probability(atoms, shares, held).mean()) / scale,
             "r2": 1.0 - float(((centre - held) ** 2).sum() / ((held - held.mean()) ** 2).sum()),
             "in 90 %": float(np.mean(np.abs(ranks - 0.5) <= 0.45)),
-            "seconds": (part < 1.0) * process.seconds + (part > 0.0) * network.seconds,
+            "seconds": (part < 1.0) * process.seconds + (part > 0.0) * other.seconds,
             "weight": part,
         }
     return scores
@@ -188,7 +217,7 @@ def main() -> None:
 def means(tasks: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
     """Average over tasks with equal weight for each kind; and compare log densities with the process's."""
     summary: dict[str, dict[str, float]] = {}
-    for label in (PROCESS, NETWORK, EQUAL, WEIGHED):
+    for label in (PROCESS, FORMS, NETWORK, EQUAL, WEIGHED):
         summary[label] = {score: rounded(by_kind(tasks, label, score)) for score in (*SCORES, "weight")}
         over = [scores[label]["log density"] - scores[PROCESS]["log density"] for scores in tasks.values()]
         summary[label] |= {

@@ -1,6 +1,6 @@
 """Train the prior-data fitted network on synthetic landscapes, and write the weights that the package ships.
 
-    python -m training.prior_fitted --steps 12000 --output physai_inverse/surrogates/prior_fitted/weights.npz
+    python -m training.prior_fitted --steps 400 --output physai_inverse/surrogates/prior_fitted/weights.npz
 
 The batch of each step follows from the seed, so that a run that was stopped goes on from its checkpoint as if it
 had not been. On a GPU the landscapes are drawn by worker processes (`--workers`) and the batches may be larger
@@ -156,13 +156,13 @@ def main() -> None:
     """Read the options, train, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shape = asdict(Shape())
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=3e-3, help="the highest learning rate")
     parser.add_argument("--rows", type=int, default=ROWS, help="rows in a batch, over its landscapes")
     parser.add_argument("--largest", type=int, default=256, help="context rows at most")
     parser.add_argument("--until", type=int, default=None, help="stop at this step, and go on another time")
-    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints")
+    parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
     parser.add_argument("--workers", type=int, default=0, help="processes that draw landscapes")
     for name, size in shape.items():
         parser.add_argument(f"--{name}", type=int, default=size)
