@@ -102,8 +102,17 @@ def rate(step: int, options: argparse.Namespace) -> float:
     return share
 
 
+def run_of(options: argparse.Namespace) -> dict[str, float]:
+    """Give what a run and all its continuations have in common."""
+    return {name: getattr(options, name) for name in (*asdict(Shape()), "seed", "rate", "rows", "largest")}
+
+
 def train(options: argparse.Namespace) -> Network:
-    """Train, or go on from the checkpoint, and give the network of averaged weights."""
+    """Train, or go on from the checkpoint, and give the network of averaged weights.
+
+    Raises:
+        SystemExit: the checkpoint is of another run.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(child(options.seed, "weights"))
     network = Network(Shape(options.width, options.layers, options.heads, options.hidden)).to(device)
@@ -112,6 +121,11 @@ def train(options: argparse.Namespace) -> Network:
     first = 0
     if options.checkpoint.exists():
         state = torch.load(options.checkpoint, weights_only=True, map_location=device)
+        if state["of"] != run_of(options):
+            raise SystemExit(
+                f"{options.checkpoint} is of another run, {state['of']}; asked is {run_of(options)}. "
+                "Give another `--checkpoint`, or remove it."
+            )
         network.load_state_dict(state["network"])
         averaged.load_state_dict(state["averaged"])
         optimizer.load_state_dict(state["optimizer"])
@@ -146,6 +160,7 @@ def train(options: argparse.Namespace) -> Network:
                 "averaged": averaged.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "step": step + 1,
+                "of": run_of(options),
             }
             torch.save(state, options.checkpoint.with_suffix(".part"))
             options.checkpoint.with_suffix(".part").replace(options.checkpoint)

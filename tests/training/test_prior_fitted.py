@@ -34,6 +34,13 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(
     assert all(np.array_equal(whole[name], again[name]) for name in whole)
 
 
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    given = options(tmp_path, 4)
+    torch.save({"of": prior_fitted.run_of(given) | {"seed": 9}}, given.checkpoint)
+    with pytest.raises(SystemExit, match="is of another run"):
+        train(given)
+
+
 def test_the_learning_rate_rises_stays_and_falls() -> None:
     given = options(Path(), 1000)
     rates = [rate(step, given) for step in range(1000)]
