@@ -33,7 +33,7 @@ from physai_inverse.forward import AbstractMetricModel
 from physai_inverse.normal import ndtr
 from physai_inverse.surrogates import GaussianProcess
 from physai_inverse.surrogates.metric import MetricProcess
-from physai_inverse.surrogates.prior_fitted.density import Mixture
+from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.prior_fitted.hints import hints
 from physai_inverse.surrogates.prior_fitted.metric import PriorFittedMetric
 from physai_inverse.surrogates.prior_fitted.recipe import PriorFitted
@@ -78,21 +78,20 @@ def of_process(model: AbstractMetricModel, units: np.ndarray, held: np.ndarray) 
 def of_network(model: AbstractMetricModel, units: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give the same of the network."""
     assert isinstance(model, PriorFittedMetric)
-    ranks = model.density(units).below(model.warp.forward(held))
+    ranks = model.density(units).below(model.warp.forward(held)[:, None])[:, 0]
     density = model.held_out_density().log_density(model.context.latent)
     return ranks, density + model.warp.log_slope(model.column.values)
 
 
-def of_forms(model: AbstractMetricModel, units: np.ndarray) -> Mixture:
+def of_forms(model: AbstractMetricModel, units: np.ndarray) -> Pool:
     """Give the closed forms' own density at points ``[m, d]``, on the latent scale."""
     assert isinstance(model, PriorFittedMetric)
     context, scale = model.context, model.context.scale
     rows = np.concatenate([context.columns, model.features.encode(units)])
     said = hints(rows[None], scale.forward(context.latent[None]), context.groups[None])
-    weights = np.broadcast_to(np.log(said.weights[0] + 1e-300), said.means[0].shape)
     num = len(context.latent)
-    mixture = Mixture(weights[num:], said.means[0, num:], said.deviations[0, num:])
-    return mixture.moved(scale.spread[0], scale.centre[0])
+    means = said.means[0, num:] * scale.spread[0] + scale.centre[0]
+    return Pool(np.tile(said.weights[0], (len(means), 1)), means, said.deviations[0, num:] * scale.spread[0])
 
 
 def weight(first: np.ndarray, second: np.ndarray) -> float:
@@ -141,11 +140,11 @@ def once(name: str, size: int, seed: int) -> dict[str, dict[str, float]] | None:
         if label == NETWORK:
             began = time.process_time()
             mixture, nothing = of_forms(model, task.units[test]), np.empty(0)
-            quantiles = model.warp.inverse(mixture.quantiles(levels.tolist()).ravel()).reshape(-1, len(levels))
+            quantiles = model.warp.inverse(mixture.quantiles(levels).ravel()).reshape(-1, len(levels))
             latent = model.warp.forward(held)
             density = mixture.log_density(latent) + model.warp.log_slope(held)
             seconds = time.process_time() - began
-            said[FORMS] = Said(density, mixture.below(latent), quantiles, nothing, seconds)
+            said[FORMS] = Said(density, mixture.below(latent[:, None])[:, 0], quantiles, nothing, seconds)
     process, network, forms = said[PROCESS], said[NETWORK], said[FORMS]
     share = weight(process.held_out, network.held_out)
     scores = {}

@@ -67,11 +67,12 @@ def members() -> "tuple[AbstractMember, ...]":
     """Give the members that every metric tries, the process first."""
     from physai_inverse.surrogates.ensemble import Ensemble
     from physai_inverse.surrogates.local import LocalProcess
+    from physai_inverse.surrogates.prior_fitted.member import Transformer
     from physai_inverse.surrogates.processes import Marginal, Process, RoughProcess
     from physai_inverse.surrogates.threshold import Threshold
     from physai_inverse.surrogates.trees import Trees
 
-    return (Process(), LocalProcess(), RoughProcess(), Threshold(), Trees(), Ensemble(), Marginal())
+    return (Process(), LocalProcess(), RoughProcess(), Transformer(), Threshold(), Trees(), Ensemble(), Marginal())
 
 
 def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: int) -> AbstractMetricModel:

@@ -12,7 +12,7 @@ import numpy as np
 from physai_inverse.forward import Column
 from physai_inverse.seeds import generator
 from physai_inverse.space.features import Features
-from physai_inverse.surrogates.prior_fitted.density import Mixture
+from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.prior_fitted.hints import MAX_COLUMNS, hints
 from physai_inverse.surrogates.prior_fitted.network import Network
 from physai_inverse.surrogates.prior_fitted.scale import Scale
@@ -56,22 +56,26 @@ class Context:
         """Centre and spread of the values, as one task."""
         return Scale.of(self.latent[None])
 
-    def answer(self, columns: np.ndarray) -> Mixture:
+    def answer(self, columns: np.ndarray) -> Pool:
         """Give the density ``[N]`` of one more value at encoded points ``[N, f]``, on the latent scale."""
         parts = [
             self._passed(np.concatenate([self.columns, columns[start : start + ASKED_AT_ONCE]]))[0]
             for start in range(0, max(len(columns), 1), ASKED_AT_ONCE)
         ]
-        return Mixture(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+        return Pool(
+            np.concatenate([part.shares for part in parts]),
+            np.concatenate([part.means for part in parts]),
+            np.concatenate([part.deviations for part in parts]),
+        )
 
     @cached_property
     def noise(self) -> float:
         """The deviation of the noise, on the latent scale."""
         return self._passed(np.concatenate([self.columns, self.columns[:1]]))[1]
 
-    def _passed(self, rows: np.ndarray) -> tuple[Mixture, float]:
-        mixture, noise = _pass(self.network, rows[None], self.groups, self.latent[None], self.censored[None])
-        return mixture.take(0), float(noise[0])
+    def _passed(self, rows: np.ndarray) -> tuple[Pool, float]:
+        pool, noise = _pass(self.network, rows[None], self.groups, self.latent[None], self.censored[None])
+        return pool, float(noise[0])
 
     def folds(self) -> np.ndarray:
         """Give the rows ``[folds, size]`` that are held out together, the same for every number of rows.
@@ -84,16 +88,15 @@ class Context:
         starts = (min(start, num - size) for start in range(0, num, size))
         return np.stack([order[start : start + size] for start in starts])
 
-    def held_out(self) -> Mixture:
+    def held_out(self) -> Pool:
         """Give the density ``[n]`` of each value given those of the other folds: all folds in one pass."""
         num, asked = len(self.latent), self.folds()
         shown = np.stack([np.setdiff1d(np.arange(num), fold) for fold in asked])
         rows = self.columns[np.concatenate([shown, asked], axis=1)]
-        mixture, _ = _pass(self.network, rows, self.groups, self.latent[shown], self.censored[shown])
+        pool, _ = _pass(self.network, rows, self.groups, self.latent[shown], self.censored[shown])
         place = np.empty(num, dtype=int)
         place[asked.ravel()] = np.arange(asked.size)
-        flat = (getattr(mixture, name).reshape(asked.size, -1)[place] for name in FIELDS)
-        return Mixture(*flat)
+        return pool.take(place)
 
     def joined(self, columns: np.ndarray, latent: np.ndarray) -> "Context":
         """Give the context with further rows ``[q, f]`` and values ``[q]``."""
@@ -105,12 +108,9 @@ class Context:
         )
 
 
-FIELDS = ("log_weights", "means", "deviations")
-
-
 def _pass(
     network: Network, rows: np.ndarray, groups: np.ndarray, latent: np.ndarray, censored: np.ndarray
-) -> tuple[Mixture, np.ndarray]:
+) -> tuple[Pool, np.ndarray]:
     """Pass tasks of one size through the network: rows ``[b, N, f]``, the first n have values ``[b, n]``."""
     scale = Scale.of(latent)
     spread = np.where(scale.spread > 0, scale.spread, 1.0)
@@ -119,11 +119,13 @@ def _pass(
     grouped = np.broadcast_to(groups, (len(rows), len(groups)))
     with one_thread():
         said = hints(rows, z, grouped)
-        mixture, noise = network.answer(tokens(rows, z, censored, grouped, said))
-    low, high = np.min(z, axis=1), np.max(z, axis=1)
-    beyond = REACH * (high - low)
-    mixture = mixture.held((low - beyond)[:, None], (high + beyond)[:, None], np.full((len(z), 1), WIDEST))
-    return mixture.moved(spread[:, None], scale.centre[:, None]), noise * spread
+        pool, noise = network.answer(tokens(rows, z, censored, grouped, said))
+    beyond = REACH * np.ptp(z, axis=1)
+    ends = np.min(z, axis=1) - beyond, np.max(z, axis=1) + beyond
+    asked = rows.shape[1] - z.shape[1]
+    low, high, factor, offset = (np.repeat(part, asked)[:, None] for part in (*ends, spread, scale.centre))
+    means, deviations = np.clip(pool.means, low, high), np.minimum(pool.deviations, WIDEST)
+    return Pool(pool.shares, means * factor + offset, deviations * factor), noise * spread
 
 
 def reason_against(features: Features, column: Column) -> str | None:

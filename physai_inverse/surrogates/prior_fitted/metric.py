@@ -1,6 +1,6 @@
 """One metric as the network answers for it.
 
-The density is a mixture of normals on the latent scale; `density`, `log_density`, `quantiles` and `held_out` are
+The density is a pool of normals on the latent scale; `density`, `log_density`, `quantiles` and `held_out` are
 exact in it, `latent` gives its moments with the noise taken out, as the contract of a forward map has it.
 """
 
@@ -13,17 +13,10 @@ from numpy.polynomial.hermite_e import hermegauss
 
 from physai_inverse.forward import LEVELS, AbstractMetricModel, AbstractWarp, Column, Prediction, Scores
 from physai_inverse.space.features import Features
+from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.prior_fitted.context import Context, best_warp, shown_rows
-from physai_inverse.surrogates.prior_fitted.density import Mixture
 from physai_inverse.surrogates.prior_fitted.network import Network
-from physai_inverse.surrogates.scoring import (
-    _root_mean_square,
-    explained,
-    no_scores,
-    quadrature,
-    rank_correlation,
-    ranked_probability,
-)
+from physai_inverse.surrogates.scoring import no_scores, scored, scored_levels
 from physai_inverse.surrogates.warp import Warp
 
 NODES = 9
@@ -60,7 +53,12 @@ class PriorFittedMetric(AbstractMetricModel):
         """Latent standard deviation between two trainings of one configuration, as the network estimates it."""
         return self.context.noise
 
-    def density(self, units: np.ndarray, *, noise: bool = True) -> Mixture:
+    @property
+    def num_rows(self) -> int:
+        """Number of values that the network is shown."""
+        return len(self.places)
+
+    def density(self, units: np.ndarray, *, noise: bool = True) -> Pool:
         """Give the density ``[n]`` on the latent scale at points ``[n, d]``.
 
         Args:
@@ -68,15 +66,16 @@ class PriorFittedMetric(AbstractMetricModel):
             noise: whether of one more training (with its noise), or of the mean over many.
         """
         columns = self.features.encode(units)
-        mixture = self.context.answer(columns)
+        pool = self.context.answer(columns)
         if len(self.pending):
-            mean, deviation = mixture.moments()
+            mean, deviation = pool.moments()
             running = self.features.encode(self.pending)
             joined = self.context.joined(running, self.context.answer(running).moments()[0]).answer(columns)
             moved, left = joined.moments()
             factor = np.minimum(deviation / left, 1.0)
-            mixture = joined.moved(factor, mean - factor * moved)
-        return mixture if noise else mixture.without(self.noise)
+            factor, offset = factor[:, None], (mean - factor * moved)[:, None]
+            pool = Pool(joined.shares, joined.means * factor + offset, joined.deviations * factor)
+        return pool if noise else pool.without(self.noise)
 
     def latent(self, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give mean ``[n]`` and standard deviation ``[n]`` of the noise-free latent value at points ``[n, d]``."""
@@ -90,8 +89,8 @@ class PriorFittedMetric(AbstractMetricModel):
         return replace(self, pending=np.concatenate([self.pending, units])) if len(units) else self
 
     def quantiles(self, units: np.ndarray, levels: Sequence[float], *, noise: bool = True) -> np.ndarray:
-        """Give quantiles ``[n, levels]`` at points ``[n, d]``, in the metric's own units; exact in the mixture."""
-        return self._carried(self.density(units, noise=noise).quantiles(levels))
+        """Give quantiles ``[n, levels]`` at points ``[n, d]``, in the metric's own units; exact in the pool."""
+        return self._carried(self.density(units, noise=noise).quantiles(np.array(levels)))
 
     def log_density(self, units: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Give the log density ``[n]`` (nats, in the metric's units) that one more training gives these values."""
@@ -100,27 +99,27 @@ class PriorFittedMetric(AbstractMetricModel):
     def predict(self, units: np.ndarray, *, noise: bool = True) -> Prediction:
         """Predict in the metric's own units.
 
-        Quantiles are exact; mean and standard deviation are those of the mixture with what lies further than one
+        Quantiles are exact; mean and standard deviation are those of the pool with what lies further than one
         range of the data beyond the data moved there, since a tail that no data reached would decide both.
 
         Args:
             units: ``[n, d]`` snapped points.
             noise: whether to predict one more training (with its noise), or the mean over many.
         """
-        mixture = self.density(units, noise=noise)
+        pool = self.density(units, noise=noise)
         nodes, weights = hermegauss(NODES)
         low, high = float(np.min(self.context.latent)), float(np.max(self.context.latent))
-        latent = mixture.means[..., None] + mixture.deviations[..., None] * nodes
+        latent = pool.means[..., None] + pool.deviations[..., None] * nodes
         draws = self._carried(np.clip(latent, 2.0 * low - high, 2.0 * high - low)).reshape(len(units), -1)
-        shares = (np.exp(mixture.log_weights)[..., None] * (weights / weights.sum())).reshape(len(units), -1)
+        shares = (pool.shares[..., None] * (weights / weights.sum())).reshape(len(units), -1)
         largest = np.maximum(np.max(np.abs(draws), axis=1, initial=0.0), np.finfo(float).tiny)
         parts = draws / largest[:, None]  # squares of large floats would leave their range
         mean = (parts * shares).sum(axis=1)
         variance = ((parts - mean[:, None]) ** 2 * shares).sum(axis=1)
-        quantiles = self._carried(mixture.quantiles(LEVELS))
+        quantiles = self._carried(pool.quantiles(np.array(LEVELS)))
         return Prediction(mean * largest, np.sqrt(variance) * largest, dict(zip(LEVELS, quantiles.T, strict=True)))
 
-    def held_out_density(self) -> Mixture:
+    def held_out_density(self) -> Pool:
         """Give the density ``[n]`` on the latent scale of each shown value, held out in folds, in one pass.
 
         The warp was chosen with all of them. Censored rows have a density too.
@@ -132,35 +131,21 @@ class PriorFittedMetric(AbstractMetricModel):
         rows = np.flatnonzero(self.column.censored == 0)
         if not len(rows):
             return no_scores()
-        mixture, measured = self._held_out.take(rows), self.column.values[rows]
-        latent, mean = self.latent_warp.forward(measured), mixture.moments()[0]
-        levels, _ = quadrature()
-        low, middle, high = self._carried(mixture.quantiles((0.05, 0.5, 0.95))).T
-        ranks = mixture.below(latent)
-        return Scores(
-            rows=len(rows),
-            rmse=_root_mean_square(middle, measured),
-            r2=explained(latent, mean),
-            rank_correlation=rank_correlation(mean, latent),
-            log_density=float(np.mean(self._log_density(mixture, measured))),
-            coverage_50=float(np.mean(np.abs(ranks - 0.5) <= 0.25)),
-            coverage_90=float(np.mean(np.abs(ranks - 0.5) <= 0.45)),
-            crps=float(np.mean(ranked_probability(self._carried(mixture.quantiles(levels)), measured))),
-            places=self.places[rows],
-            ranks=ranks,
-            predicted=middle,
-            low=low,
-            high=high,
-            measured=measured,
-        )
+        pool, measured = self._held_out.take(rows), self.column.values[rows]
+        ranks = pool.below(self.latent_warp.forward(measured)[:, None])[:, 0]
+        quantiles = pool.quantiles(np.array(scored_levels()))
+        density = self._log_density(pool, measured)
+        return scored(self.latent_warp, measured, quantiles, ranks, density, self.places[rows])
 
     @cached_property
-    def _held_out(self) -> Mixture:
+    def _held_out(self) -> Pool:
         return self.context.held_out()
 
-    def _log_density(self, mixture: Mixture, values: np.ndarray) -> np.ndarray:
-        density = mixture.log_density(self.latent_warp.forward(values))
-        return np.asarray(density + self.latent_warp.log_slope(values))
+    def _log_density(self, pool: Pool, values: np.ndarray) -> np.ndarray:
+        latent = self.latent_warp.forward(values)
+        possible = np.isfinite(latent)  # elsewhere the metric cannot lie on this scale
+        density = pool.log_density(np.where(possible, latent, 0.0))
+        return np.where(possible, density + self.latent_warp.log_slope(values), -np.inf)
 
     def _carried(self, latent: np.ndarray) -> np.ndarray:
         return self.latent_warp.inverse(latent.ravel()).reshape(latent.shape)

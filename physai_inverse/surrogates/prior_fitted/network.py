@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from physai_inverse.surrogates.prior_fitted.density import Mixture
+from physai_inverse.surrogates.pool import Pool
 from physai_inverse.surrogates.prior_fitted.tokens import Tokens
 
 COMPONENTS, ABSOLUTE = 8, 3
@@ -61,8 +61,8 @@ class Network:
         """Number of layers."""
         return 1 + max(int(name.split(".")[1]) for name in self.arrays if name.startswith("blocks."))
 
-    def answer(self, tokens: Tokens) -> tuple[Mixture, np.ndarray]:
-        """Give the density ``[b, N - n]`` of the rows that are asked, and the deviation ``[b]`` of the noise."""
+    def answer(self, tokens: Tokens) -> tuple[Pool, np.ndarray]:
+        """Give what it says of the rows that are asked, task after task, and the noise's deviation ``[b]``."""
         num = tokens.distances.shape[2]
         slopes = np.array(SLOPES, dtype=np.float32)[:, None, None]
         nearness = -slopes * tokens.distances[:, None]
@@ -76,13 +76,12 @@ class Network:
         logits, offset, scale = np.moveaxis(answer.astype(float).reshape(*answer.shape[:2], 3, COMPONENTS), 2, 0)
         relative = np.arange(COMPONENTS) < COMPONENTS - ABSOLUTE
         centre, spread = tokens.centre[:, num:, None], tokens.spread[:, num:, None]
-        logits = logits - logits.max(axis=2, keepdims=True)
-        mixture = Mixture(
-            log_weights=logits - np.log(np.exp(logits).sum(axis=2, keepdims=True)),
-            means=np.where(relative, centre + spread * offset, offset),
-            deviations=np.where(relative, spread, 1.0) * np.exp(np.clip(scale, *SCALE_RANGE)) + LEAST_SCALE,
-        )
-        return mixture, np.exp(noise.astype(float))
+        shares = np.exp(logits - logits.max(axis=2, keepdims=True))
+        shares /= shares.sum(axis=2, keepdims=True)
+        means = np.where(relative, centre + spread * offset, offset)
+        deviations = np.where(relative, spread, 1.0) * np.exp(np.clip(scale, *SCALE_RANGE)) + LEAST_SCALE
+        pool = Pool(*(part.reshape(-1, COMPONENTS) for part in (shares, means, deviations)))
+        return pool, np.exp(noise.astype(float))
 
     def _attended(self, rows: np.ndarray, nearness: np.ndarray, layer: str) -> np.ndarray:
         b, num_rows, width = rows.shape

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from physai_inverse.surrogates.prior_fitted.hints import hints
-from physai_inverse.surrogates.prior_fitted.network import WEIGHTS, Network, Shape, shipped
+from physai_inverse.surrogates.prior_fitted.network import COMPONENTS, WEIGHTS, Network, Shape, shipped
 from physai_inverse.surrogates.prior_fitted.tokens import WIDTH, Tokens, tokens
 
 PACKAGE = "physai_inverse.surrogates.prior_fitted"
@@ -37,8 +37,9 @@ def test_one_task_is_answered_as_it_is_among_others() -> None:
     for place in range(3):
         alone = Tokens(*(getattr(together, name)[place : place + 1] for name in Tokens.__dataclass_fields__))
         one, its_noise = shipped().answer(alone)
-        np.testing.assert_allclose(one.means[0], answer.means[place], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(one.deviations[0], answer.deviations[place], rtol=1e-4)
+        rows = slice(8 * place, 8 * place + 8)
+        np.testing.assert_allclose(one.means, answer.means[rows], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(one.deviations, answer.deviations[rows], rtol=1e-4)
         np.testing.assert_allclose(its_noise[0], noise[place], rtol=1e-4)
 
 
@@ -57,15 +58,14 @@ def test_numpy_answers_as_torch_does() -> None:
     with torch.no_grad():
         weights, means, deviations, noise = made(*(torch.tensor(part, dtype=torch.float32) for part in arguments))
     answer, its_noise = Network(made.arrays()).answer(given)
-    np.testing.assert_allclose(answer.log_weights, weights, atol=1e-4)
-    np.testing.assert_allclose(answer.means, means, atol=1e-4)
-    np.testing.assert_allclose(answer.deviations, deviations, rtol=1e-3)
+    np.testing.assert_allclose(np.log(answer.shares), weights.flatten(0, 1), atol=1e-4)
+    np.testing.assert_allclose(answer.means, means.flatten(0, 1), atol=1e-4)
+    np.testing.assert_allclose(answer.deviations, deviations.flatten(0, 1), rtol=1e-3)
     np.testing.assert_allclose(np.log(its_noise), noise, atol=1e-4)
 
 
 def test_rows_that_are_asked_do_not_see_each_other() -> None:
     given = some_tokens()
     fewer = Tokens(given.rows[:, :15], given.distances[:, :15], given.centre[:, :15], given.spread[:, :15])
-    np.testing.assert_allclose(
-        shipped().answer(given)[0].means[:, :3], shipped().answer(fewer)[0].means, rtol=1e-4, atol=1e-5
-    )
+    whole, part = (shipped().answer(asked)[0].means.reshape(3, -1, COMPONENTS) for asked in (given, fewer))
+    np.testing.assert_allclose(whole[:, :3], part, rtol=1e-4, atol=1e-5)
