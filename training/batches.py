@@ -1,4 +1,4 @@
-"""Landscapes as batches for the network; the batch of a step is the same on every machine."""
+"""Landscapes as batches for the network; the batch of a step follows from the seed alone."""
 
 from dataclasses import dataclass
 
