@@ -105,6 +105,13 @@ bench-targets: $(VENV)/.bench ## seeking a target against minimising the distanc
 bench-queries: $(VENV)/.dev ## whether inverse queries keep what they promise, and refuse what cannot be
 	$(BIN)/python -m benchmarks.queries
 
+.PHONY: bench-prior-fitted train-prior-fitted
+bench-prior-fitted: $(VENV)/.dev ## the prior-data fitted network beside the process and in pools (needs ../shared/data)
+	$(BIN)/python -m benchmarks.prior_fitted
+
+train-prior-fitted: $(VENV)/.dev ## train the weights that the package ships anew (docs/prior-fitted.md)
+	$(BIN)/python -m training.prior_fitted --output physai_inverse/surrogates/prior_fitted/weights.npz
+
 bench-asynchronous: $(VENV)/.dev ## eight trainings always running against one at a time
 	$(BIN)/python -m benchmarks.asynchronous
 

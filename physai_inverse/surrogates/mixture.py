@@ -68,11 +68,22 @@ def members() -> "tuple[AbstractMember, ...]":
     from physai_inverse.surrogates.ensemble import Ensemble
     from physai_inverse.surrogates.laws.member import LawMember
     from physai_inverse.surrogates.local import LocalProcess
+    from physai_inverse.surrogates.prior_fitted.member import Transformer
     from physai_inverse.surrogates.processes import Marginal, Process, RoughProcess
     from physai_inverse.surrogates.threshold import Threshold
     from physai_inverse.surrogates.trees import Trees
 
-    return (Process(), LocalProcess(), RoughProcess(), Threshold(), LawMember(), Trees(), Ensemble(), Marginal())
+    return (
+        Process(),
+        LocalProcess(),
+        RoughProcess(),
+        Transformer(),
+        Threshold(),
+        LawMember(),
+        Trees(),
+        Ensemble(),
+        Marginal(),
+    )
 
 
 def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: int) -> AbstractMetricModel:

@@ -65,7 +65,7 @@ def test_latent_moments_are_those_of_the_quantiles_nearly(model: MixedModel) -> 
     average = draws @ weights / 2
     assert np.abs(average - mean).max() < 0.2 * np.median(deviation)
     spread = np.sqrt((draws - average[:, None]) ** 2 @ weights / 2)
-    assert np.median(spread / deviation) == pytest.approx(1.0, abs=0.1)
+    assert np.median(spread / deviation) == pytest.approx(1.0, abs=0.15)  # exact for a pool that is normal
 
 
 def test_what_is_pending_leaves_the_mean_and_narrows_the_rest(model: MixedModel) -> None:
