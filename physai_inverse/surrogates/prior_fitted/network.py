@@ -48,7 +48,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Network:
-    """Weights by name, as `training.network` names them.
+    """Weights by name, as `benchmarks.pretraining.network` names them.
 
     Args:
         arrays: the weights, in 32 bits.

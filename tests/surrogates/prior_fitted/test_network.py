@@ -45,7 +45,7 @@ def test_one_task_is_answered_as_it_is_among_others() -> None:
 
 def test_numpy_answers_as_torch_does() -> None:
     torch = pytest.importorskip("torch")
-    from training import network as trained
+    from benchmarks.pretraining import network as trained
 
     torch.manual_seed(0)
     made = trained.Network(Shape(width=32, layers=2, hidden=24))

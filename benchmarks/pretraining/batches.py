@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.pretraining.landscapes import draw_landscape
 from physai_inverse.seeds import generator
 from physai_inverse.surrogates.prior_fitted.hints import MAX_COLUMNS, hints
 from physai_inverse.surrogates.prior_fitted.tokens import Tokens, tokens
-from training.landscapes import draw_landscape
 
 LEAST_ROWS = 6
 ASKED = 48

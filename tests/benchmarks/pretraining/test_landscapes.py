@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from benchmarks.pretraining.batches import ASKED, draw_batch
+from benchmarks.pretraining.functions import FUNCTIONS, Function
+from benchmarks.pretraining.landscapes import draw_landscape
 from physai_inverse.surrogates.prior_fitted.hints import MAX_COLUMNS
-from training.batches import ASKED, draw_batch
-from training.functions import FUNCTIONS, Function
-from training.landscapes import draw_landscape
 
 
 @pytest.mark.parametrize("function", [function for _, function in FUNCTIONS], ids=lambda one: one.__name__)

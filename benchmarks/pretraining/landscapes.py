@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.pretraining.functions import FUNCTIONS
+from benchmarks.pretraining.inputs import Inputs, draw_inputs
 from physai_inverse.surrogates.prior_fitted.scale import Scale
-from training.functions import FUNCTIONS
-from training.inputs import Inputs, draw_inputs
 
 LARGEST = 12.0
 """Values further from the centre of the context are drawn in: no metric of use is told by them."""

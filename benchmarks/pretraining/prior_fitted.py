@@ -1,6 +1,6 @@
 """Train the prior-data fitted network on synthetic landscapes, and write the weights that the package ships.
 
-    python -m training.prior_fitted --steps 400 --output physai_inverse/surrogates/prior_fitted/weights.npz
+    python -m benchmarks.pretraining.prior_fitted --steps 400 --output physai_inverse/surrogates/prior_fitted/weights.npz
 
 The batch of each step follows from the seed, so that a run that was stopped goes on from its checkpoint as if it
 had not been. On a GPU the landscapes are drawn by worker processes (`--workers`) and the batches may be larger
@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.pretraining.batches import ROWS, Batch, draw_batch
+from benchmarks.pretraining.network import Network, log_density
 from physai_inverse.seeds import child
 from physai_inverse.surrogates.prior_fitted.network import Shape
-from training.batches import ROWS, Batch, draw_batch
-from training.network import Network, log_density
 
 HELD_OUT = ((12, 2), (32, 3), (96, 4))
 """Context rows and batches of the landscapes that the network is tested on."""

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from training import prior_fitted
-from training.prior_fitted import rate, train
+from benchmarks.pretraining import prior_fitted
+from benchmarks.pretraining.prior_fitted import rate, train
 
 
 def options(folder: Path, steps: int, until: int | None = None) -> Namespace:
