@@ -1,6 +1,6 @@
 """Train the prior-data fitted network on synthetic landscapes, and write the weights that the package ships.
 
-    python -m benchmarks.pretraining.prior_fitted --steps 400 --output physai_inverse/surrogates/prior_fitted/weights.npz
+    make train-prior-fitted
 
 The batch of each step follows from the seed, so that a run that was stopped goes on from its checkpoint as if it
 had not been. On a GPU the landscapes are drawn by worker processes (`--workers`) and the batches may be larger
