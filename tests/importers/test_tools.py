@@ -268,6 +268,7 @@ def test_results_of_ray_tune(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.server
 @pytest.mark.filterwarnings("ignore")
 def test_results_that_ray_tune_writes(tmp_path: Path) -> None:
     """Ray starts its own processes, which takes more than a minute on two cores."""
