@@ -25,6 +25,9 @@ from physai_inverse.surrogates.stacking import LEAST_RANK, NUM_FOLDS, folds, sha
 
 LEAST_WEIGHT = 1e-3
 """Candidates with less are left out of predictions."""
+RANGES_BEYOND = 1.0
+"""Ranges of the judged values, in the metric's units, that quantiles reach beyond them: a warp chosen by a few
+rows may send a tail over decades that no value ever saw. Where a law speaks alone nothing is cut."""
 NODES = 16
 """Nodes of the quadrature over quantiles behind mean and standard deviation in the metric's units."""
 
@@ -147,19 +150,29 @@ class MixedModel(AbstractMetricModel):
         """
         nodes, weights = np.polynomial.legendre.leggauss(NODES)
         latent = self._latent_quantiles(units, np.concatenate([LEVELS, 0.5 * (nodes + 1.0)]), noise=noise)
-        draws = self.warp.inverse(np.clip(latent[:, len(LEVELS) :], *self.process.reach))
+        draws = self._within(units, self.warp.inverse(np.clip(latent[:, len(LEVELS) :], *self.process.reach)))
         largest = np.maximum(np.max(np.abs(draws), axis=1), np.finfo(float).tiny)
         parts = draws / largest[:, None]  # squares of large floats would leave their range
         average = parts @ (0.5 * weights)
         variance = (parts - average[:, None]) ** 2 @ (0.5 * weights)
-        quantiles = self.warp.inverse(latent[:, : len(LEVELS)])
+        quantiles = self._within(units, self.warp.inverse(latent[:, : len(LEVELS)]))
         return Prediction(
             average * largest, np.sqrt(variance) * largest, dict(zip(LEVELS, quantiles.T, strict=True))
         )
 
     def quantiles(self, units: np.ndarray, levels: Sequence[float], *, noise: bool = True) -> np.ndarray:
         """Give quantiles ``[n, levels]`` at points ``[n, d]``, in the metric's own units."""
-        return self.warp.inverse(self._latent_quantiles(units, np.asarray(levels, dtype=float), noise=noise))
+        latent = self._latent_quantiles(units, np.asarray(levels, dtype=float), noise=noise)
+        return self._within(units, self.warp.inverse(latent))
+
+    def _within(self, units: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Cut values ``[n, k]`` in the metric's units at `RANGES_BEYOND`."""
+        low, high = float(np.min(self.measured)), float(np.max(self.measured))
+        margin = RANGES_BEYOND * (high - low)
+        if self.task.side.any() or not np.isfinite(margin):
+            return values  # beyond a bound there are values that nobody saw
+        claimed = np.any([candidate.fitted.claims(units) for candidate in self.candidates], axis=0)
+        return np.where(claimed[:, None], values, np.clip(values, low - margin, high + margin))
 
     def log_density(self, units: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Give the log density ``[n]`` (nats, in the metric's units) that one more training gives these values."""

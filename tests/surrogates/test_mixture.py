@@ -209,3 +209,15 @@ def test_beyond_the_rows_a_law_that_proved_itself_speaks_alone() -> None:
     assert (high - low < 0.5).all()
     process = GaussianProcess().fit(dataset(space, units, values), seed=0).model("y")
     assert np.abs(process.quantiles(far, (0.5,))[:, 0] / wanted - 1.0).max() > 0.03
+
+
+def test_quantiles_do_not_run_decades_beyond_the_values_of_a_few_rows() -> None:
+    random = np.random.default_rng(5)
+    units = SPACE.snap(random.random((16, 3)))
+    values = np.where(units[:, 0] < 0.7, 0.5 + 1e-3 * random.random(16), 0.5 + 0.3 * units[:, 1])
+    model = Mixture().fit(dataset(SPACE, units, values), seed=0).model("y")
+    points = SPACE.snap(random.random((200, 3)))
+    quantiles = model.quantiles(points, (0.001, 0.5, 0.999))
+    span = np.ptp(values)
+    assert quantiles.max() <= values.max() + span + 1e-12
+    assert quantiles.min() >= values.min() - span - 1e-12
