@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer bench-adapters bench-forward clean
+  bench-transfer bench-adapters bench-forward bench-trainer clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -89,6 +89,9 @@ bench-adapters: $(VENV)/.bench ## our engine inside Optuna and Ax against their 
 bench-forward: $(VENV)/.bench ## the forward map on held-out rows of public tables, beside other regressors (an hour)
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.forward --seconds
+
+bench-trainer: $(VENV)/.dev ## the batched trainer against ordinary loops: trainings a minute, and exactness
+	$(BIN)/python -m benchmarks.trainer
 
 bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
 	$(BIN)/python -m benchmarks.regret.figures
