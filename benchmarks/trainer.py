@@ -59,9 +59,9 @@ CASES = {
     "regression, widths 32 to 128, K=64": Case(64, 300, 8, 64, widths=(32, 64, 96, 128)),
     "regression, 3 layers, K=64": Case(64, 150, 6, 64, depth=3),
     "regression, full batch of 1024, K=8": Case(8, 100, 2, None),
-    "regression, width 1024, 2 layers, batch 256, K=4": Case(4, 10, 2, 256, widths=(1024,), depth=2),
-    "regression, width 1024, 2 layers, batch 256, K=1": Case(1, 20, 1, 256, widths=(1024,), depth=2),
-    "modular addition p=59, batch 256, K=64": Case(64, 100, 6, 256, "modular"),
+    "regression, width 1024, 2 layers, batch 256, K=4": Case(4, 40, 1, 256, widths=(1024,), depth=2),
+    "regression, width 1024, 2 layers, batch 256, K=1": Case(1, 60, 1, 256, widths=(1024,), depth=2),
+    "modular addition p=59, batch 256, K=64": Case(64, 100, 8, 256, "modular"),
     "modular addition p=59, batch 256, K=1": Case(1, 200, 1, 256, "modular"),
     "modular addition p=59, full batch of 1044, K=8": Case(8, 40, 2, None, "modular"),
 }

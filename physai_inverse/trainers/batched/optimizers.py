@@ -17,6 +17,9 @@ from physai_inverse.trainers.batched.muon import Muon
 from physai_inverse.trainers.batched.recipe import Recipe
 
 Column: TypeAlias = float | torch.Tensor
+FUSED_FROM = 2**15
+"""Parameters from which a single model is stepped by one kernel: below, calling it costs what it saves."""
+
 SCHEDULED = 128
 """Steps for which the rates are written down at once."""
 
@@ -121,6 +124,9 @@ class Adam:
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
         """Take one step."""
         V, S, T = self._V, self._S, self._T
+        if len(W) == 1 and W.shape[1] >= FUSED_FROM and not isinstance(lr, torch.Tensor):
+            self._fused(W, G, lr, number)
+            return
         if self._decoupled:
             W.mul_(1 - lr * self._decay)
         else:
@@ -142,6 +148,28 @@ class Adam:
         self._V, self._S, self._T = self._V[rows], self._S[rows], self._T[rows]
         self._betas = [self._betas[int(row)] for row in rows]
         self._averages(self._V)
+
+    def _fused(self, W: torch.Tensor, G: torch.Tensor, lr: float, number: int) -> None:
+        """Take the step of a single large model by torch's own kernel, which reads and writes everything once."""
+        assert not isinstance(self._decay, torch.Tensor)
+        assert not isinstance(self._epsilon, torch.Tensor)
+        rule = torch._fused_adamw_ if self._decoupled else torch._fused_adam_
+        first, second = self._betas[0]
+        rule(
+            [W],
+            [G],
+            [self._V],
+            [self._S],
+            [],
+            [torch.tensor(float(number), device=W.device)],
+            lr=lr,
+            beta1=first,
+            beta2=second,
+            weight_decay=self._decay,
+            eps=self._epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def _averages(self, like: torch.Tensor) -> None:
         self._weight = column([1 - first for first, _ in self._betas], like)
@@ -261,6 +289,8 @@ class Optimizer:
         plain = all(recipe.schedule == "constant" and not recipe.warmup for recipe in self._recipes)
         if same and plain:
             return first.lr
+        if len(self._recipes) == 1:
+            return first.lr * first.factor(self._number, self._steps[0])
         place = self._number % SCHEDULED
         if self._rates is None or (place == 0 and not plain):
             start = self._number - place

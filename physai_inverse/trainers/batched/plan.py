@@ -36,7 +36,7 @@ class Costs:
     least: int
 
 
-CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**25, least=16)
+CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**26, least=16)
 """Measured on one core of an AMD EPYC (Zen 4) in float32; see `benchmarks/trainer.py`."""
 
 CUDA = Costs(alone=5e-4, stacked=1.5e-3, row=1e-6, rate=2e13, efficiency=0.9, cache=None, least=16)

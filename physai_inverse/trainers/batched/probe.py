@@ -1,6 +1,8 @@
 """One batch through one model before it trains: what it costs, what it draws, and what is right for its stack."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,8 +85,6 @@ class Probe:
         bytes: that one step keeps, with the parameters and their states.
         shapes: what each dropout layer saw, by name.
         batch: the batch.
-        loss: its loss.
-        gradient: [P] of the loss.
     """
 
     owner: int
@@ -95,8 +95,6 @@ class Probe:
     bytes: int
     shapes: Mapping[str, tuple[int, ...]]
     batch: tuple[torch.Tensor, ...]
-    loss: float
-    gradient: torch.Tensor
 
 
 def first_batch(problem: Problem, member: Member, convert: Converter) -> tuple[torch.Tensor, ...]:
@@ -113,67 +111,79 @@ def first_batch(problem: Problem, member: Member, convert: Converter) -> tuple[t
     return tuple(convert(tensor) for tensor in drawn)
 
 
+@contextlib.contextmanager
+def undisturbed(member: Member) -> Iterator[Seen]:
+    """Let the code within use a model's module as it trains, but without dropout, and leave no trace in it."""
+    module = member.module
+    module.train()
+    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    for part in module.modules():
+        if type(part) is nn.Dropout:
+            part.eval()
+    try:
+        with isolated(child(member.seed, "noise", 0)), Seen() as seen:
+            yield seen
+    finally:
+        module.train()
+        with torch.no_grad():
+            for name, buffer in module.named_buffers():
+                buffer.copy_(kept[name])
+
+
 def probe(problem: Problem, member: Member, batch: tuple[torch.Tensor, ...]) -> Probe:
-    """Put one batch through a model, without dropout.
+    """Put one batch forward through a model, without dropout.
 
     Raises:
         InvalidInput: the loss is no tensor of one value, or of one value a row; and whatever it raises itself.
     """
-    module = member.module
     shapes: dict[str, tuple[int, ...]] = {}
     hooks = []
-    seen = Seen()
 
-    def note(name: str) -> object:
+    def note(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
         def see(part: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:  # noqa: ARG001 - as torch calls it
             shapes[name] = tuple(inputs[0].shape)
 
         return see
 
-    module.train()
-    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    for name, part in module.named_modules():
+    for name, part in member.module.named_modules():
         if type(part) is nn.Dropout:
-            part.eval()
-            hooks.append(part.register_forward_pre_hook(note(name)))  # type: ignore[arg-type]  # a hook by its form
+            hooks.append(part.register_forward_pre_hook(note(name)))
     try:
-        with isolated(child(member.seed, "noise", 0)):
+        with undisturbed(member) as seen:
             before = torch.get_rng_state()
-            with seen:
-                value = problem.loss(module, batch)
+            value = problem.loss(member.module, batch)
             draws = not torch.equal(before, torch.get_rng_state())
-        if not isinstance(value, torch.Tensor) or value.dim() > 1:
-            came = f"shape {list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
-            raise InvalidInput(f"`loss` must give a tensor with one value, or with one value a row; got {came}.")
-        loss = mean(value, None)
-        parameters = list(module.parameters())
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
     finally:
         for hook in hooks:
             hook.remove()
-        module.train()
-        with torch.no_grad():
-            for name, buffer in module.named_buffers():
-                buffer.copy_(kept[name])
-    rows = len(batch[0]) if batch else 1
-    gradient = [
-        (torch.zeros_like(item) if part is None else part).reshape(-1)
-        for part, item in zip(found, parameters, strict=True)
-    ]
+    if not isinstance(value, torch.Tensor) or value.dim() > 1:
+        came = f"shape {list(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise InvalidInput(f"`loss` must give a tensor with one value, or with one value a row; got {came}.")
     inputs = sum(tensor.numel() * tensor.element_size() for tensor in batch)
-    flat = torch.cat(gradient)
+    states = STATES * member.layout.size * next(iter(member.module.parameters()), value).element_size()
     return Probe(
         owner=member.index,
-        by_rows=value.dim() == 1 and bool(batch) and len(value) == rows,
+        by_rows=value.dim() == 1 and bool(batch) and len(value) == len(batch[0]),
         classes=seen.classes,
         draws=draws,
         flops=BACKWARD * seen.flops,
-        bytes=2 * seen.bytes + inputs + STATES * flat.numel() * flat.element_size(),
+        bytes=2 * seen.bytes + inputs + states,
         shapes=shapes,
         batch=batch,
-        loss=float(loss.detach()),
-        gradient=flat,
     )
+
+
+def own_gradient(problem: Problem, member: Member, batch: tuple[torch.Tensor, ...]) -> tuple[float, torch.Tensor]:
+    """Give the loss of one batch and its gradient [P] by the model's own module, without dropout."""
+    parameters = list(member.module.parameters())
+    with undisturbed(member):
+        loss = mean(problem.loss(member.module, batch), None)
+    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    parts = [
+        (torch.zeros_like(item) if part is None else part).reshape(-1)
+        for part, item in zip(found, parameters, strict=True)
+    ]
+    return float(loss.detach()), torch.cat(parts)
 
 
 def join(batches: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
@@ -192,12 +202,12 @@ def join(batches: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
 
 
 def disagreement(
+    problem: Problem,
     stack: Stacked,
     W: torch.Tensor,
     layout: Layout,
     members: Sequence[Member],
     probes: Sequence[Probe],
-    precision: str,
 ) -> str | None:
     """Hold a stack against the models' own modules, on one batch without dropout.
 
@@ -206,7 +216,7 @@ def disagreement(
     Returns:
         What is not the same; None where all is.
     """
-    tolerance = TOLERANCES[precision]
+    tolerance = TOLERANCES[problem.precision]
     buffers = stack.buffers_kept()
     stack.streams.drawing = False
     try:
@@ -220,15 +230,16 @@ def disagreement(
         stack.mask = mask
         G = G * mask
     for row, (member, found) in enumerate(zip(members, probes, strict=True)):
-        own = found.gradient.norm()
         if found.owner != member.index:
             continue  # its probe was that of another model, of the same structure and shapes
-        if not bool(torch.isfinite(own)) or not bool(torch.isfinite(losses[row])):
+        expected, gradient = own_gradient(problem, member, found.batch)
+        own = float(gradient.norm())
+        if not math.isfinite(own) or not bool(torch.isfinite(losses[row])):
             continue  # nothing can be told apart where already the first step diverges
         loss = float(losses[row])
-        if abs(loss - found.loss) > tolerance * (abs(found.loss) + tolerance):
-            return f"in a stack its loss would be {loss:.6g} and not {found.loss:.6g}"
-        distance = (layout.crop(G[row], member.layout) - found.gradient).norm()
-        if float(distance) > tolerance * (float(own) + tolerance):
-            return f"in a stack its gradient would be another (by {float(distance):.3g} of {float(own):.3g})"
+        if abs(loss - expected) > tolerance * (abs(expected) + tolerance):
+            return f"in a stack its loss would be {loss:.6g} and not {expected:.6g}"
+        distance = float((layout.crop(G[row], member.layout) - gradient).norm())
+        if distance > tolerance * (own + tolerance):
+            return f"in a stack its gradient would be another (by {distance:.3g} of {own:.3g})"
     return None

@@ -31,9 +31,6 @@ from physai_inverse.trainers.batched.programs import Alone, Program, Stacked, st
 from physai_inverse.trainers.batched.rows import Draws, Feed
 
 Result: TypeAlias = MetricsLike | BaseException
-MODULES = 2
-"""Copies of the parameters that a model holds before it trains: its own, and the gradient of its probe."""
-
 LOG = logging.getLogger(__name__)
 
 
@@ -151,7 +148,7 @@ class Session:
                     tuple(tuple(tensor.shape) for tensor in batch),
                     member.index if is_opaque(member.module) else -1,
                 )
-                held += MODULES * member.layout.size * self._dtype.itemsize
+                held += member.layout.size * self._dtype.itemsize
                 found = known.get(key)
                 if found is None:
                     found = known[key] = probe(self._problem, member, batch)
@@ -266,9 +263,7 @@ class Session:
                 )
                 if plain and program.chains is None:
                     continue
-                wrong = disagreement(
-                    program, W, layout, candidate.members, candidate.probes, self._problem.precision
-                )
+                wrong = disagreement(self._problem, program, W, layout, candidate.members, candidate.probes)
                 if wrong is None:
                     program.measures(W)
                     return Opened(candidate, program, W, layout)
