@@ -178,7 +178,7 @@ def own_gradient(problem: Problem, member: Member, batch: tuple[torch.Tensor, ..
     parameters = list(member.module.parameters())
     with undisturbed(member):
         loss = mean(problem.loss(member.module, batch), None)
-    found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)  # before the buffers are put back
     parts = [
         (torch.zeros_like(item) if part is None else part).reshape(-1)
         for part, item in zip(found, parameters, strict=True)
