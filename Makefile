@@ -11,7 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
-  bench-transfer bench-adapters bench-forward bench-mixtures bench-extrapolation clean
+  bench-transfer bench-adapters bench-forward bench-mixtures bench-extrapolation bench-trainer bench-prior-fitted \
+  train-prior-fitted clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -96,6 +97,9 @@ bench-forward: $(VENV)/.bench ## the forward map on held-out rows of public tabl
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.forward --seconds
 
+bench-trainer: $(VENV)/.dev ## the batched trainer against ordinary loops: trainings a minute, and exactness
+	$(BIN)/python -m benchmarks.trainer
+
 bench-figures: $(VENV)/.dev ## the figures of bench-regret, from its results
 	$(BIN)/python -m benchmarks.regret.figures
 
@@ -105,7 +109,6 @@ bench-targets: $(VENV)/.bench ## seeking a target against minimising the distanc
 bench-queries: $(VENV)/.dev ## whether inverse queries keep what they promise, and refuse what cannot be
 	$(BIN)/python -m benchmarks.queries
 
-.PHONY: bench-prior-fitted train-prior-fitted
 bench-prior-fitted: $(VENV)/.dev ## the prior-data fitted network beside the process and in pools (needs ../shared/data)
 	$(BIN)/python -m benchmarks.prior_fitted
 

@@ -4,15 +4,18 @@ A trainer is any callable `(config, seed) -> metrics`; it may raise `TrialFailed
 imports neither torch nor numpy: what is heavy is loaded when a training runs.
 """
 
+from physai_inverse.trainers.batched import BatchedTrainer, Recipe
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.extras import Extras, Trained, bound, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
 from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
 
 __all__ = [
+    "BatchedTrainer",
     "CommandTrainer",
     "Extras",
     "FunctionTrainer",
+    "Recipe",
     "Task",
     "Trained",
     "as_trainer",

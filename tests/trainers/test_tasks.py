@@ -5,11 +5,14 @@ from typing import cast
 
 import pytest
 import torch
+from torch import nn
 
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
 from physai_inverse.trainers import describe, load_task, task_names
-from physai_inverse.trainers.tasks import optimizers
+from physai_inverse.trainers.batched import AbstractBatched
+from physai_inverse.trainers.batched.devices import isolated
+from physai_inverse.trainers.batched.layout import flat
 from physai_inverse.trainers.tasks.digits import load
 from physai_inverse.trainers.tasks.mlp import MLP
 from physai_inverse.trainers.tasks.modular_addition import log_steps
@@ -246,59 +249,128 @@ def test_logged_steps_run_from_zero_to_the_budget(budget: int) -> None:
 # What they share
 
 
-def test_the_network_is_that_of_torch() -> None:
+def test_what_is_observed_is_the_network_that_was_trained() -> None:
     network = MLP((5, 7, 7, 3), "gelu")
-    w = network.initial(1.0, 0, torch.device("cpu"))
-    views = network.layout.views(w)
-    layers: list[torch.nn.Module] = []
-    for index, (inputs, outputs) in enumerate([(5, 7), (7, 7), (7, 3)]):
-        linear = torch.nn.Linear(inputs, outputs)
-        linear.load_state_dict({"weight": views[f"weight{index}"], "bias": views[f"bias{index}"]})
-        layers += [linear, torch.nn.GELU()]
+    layers = [nn.Linear(5, 7), nn.GELU(), nn.Linear(7, 7), nn.GELU(), nn.Linear(7, 3)]
+    module = nn.Sequential(*layers)
     X = torch.randn(11, 5, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(network.logits(w, X), torch.nn.Sequential(*layers[:-1])(X))
-    assert len(w) == network.layout.size == 5 * 7 + 7 + 7 * 7 + 7 + 7 * 3 + 3
+    torch.testing.assert_close(network.logits(flat(module), X), module(X))
+    assert network.layout.size == len(flat(module)) == 5 * 7 + 7 + 7 * 7 + 7 + 7 * 3 + 3
 
 
 def test_initial_weights_have_the_stated_spread() -> None:
-    network = MLP((400, 300, 10), "relu")
-    views = network.layout.views(network.initial(2.0, 1, torch.device("cpu")).detach())
-    assert float(views["weight0"].std()) == pytest.approx(2 * math.sqrt(2 / 400), rel=0.01)
-    assert float(views["bias0"].abs().max()) == 0
+    with isolated(1):
+        layer = MLP.linear(400, 300, 2.0)
+    assert float(layer.weight.detach().std()) == pytest.approx(2 * math.sqrt(2 / 400), rel=0.01)
+    assert float(layer.bias.detach().abs().max()) == 0
 
 
-def test_dropout_keeps_the_mean() -> None:
-    network = MLP((4, 20_000, 1), "relu")
-    w = network.initial(1.0, 0, torch.device("cpu")).detach()
-    X = torch.ones(1, 4)
-    dropped = network.logits(w, X, 0.5, torch.Generator().manual_seed(0))
-    views = network.layout.views(w)
-    hidden = network.hidden(w, X)[0][1]
-    spread = float((hidden * views["weight1"]).norm())
-    assert abs(float(dropped - network.logits(w, X))) < 4 * spread
+# What the tasks gave when each model was trained by a loop of its own, before they shared a trainer.
+BEFORE: list[tuple[str, dict[str, object], int, dict[str, float]]] = [
+    (
+        "digits",
+        {},
+        0,
+        {
+            "train_loss": 0.0412718,
+            "val_loss": 0.0975494,
+            "test_accuracy": 0.972145,
+            "weight_norm": 18.6158,
+            "sharpness": 4.8298,
+        },
+    ),
+    (
+        "digits",
+        {
+            "optimizer": "sgd",
+            "lr": 0.05,
+            "momentum": 0.8,
+            "width": 40,
+            "depth": 3,
+            "batch_size": 32,
+            "activation": "tanh",
+        },
+        1,
+        {
+            "train_loss": 0.0967059,
+            "val_loss": 0.119119,
+            "test_accuracy": 0.961003,
+            "weight_norm": 17.3451,
+            "sharpness": 3.25885,
+        },
+    ),
+    (
+        "digits",
+        {
+            "optimizer": "rmsprop",
+            "lr": 0.001,
+            "dropout": 0.3,
+            "width": 100,
+            "activation": "gelu",
+            "batch_size": 128,
+        },
+        2,
+        {
+            "train_loss": 0.238797,
+            "val_loss": 0.249831,
+            "test_accuracy": 0.938719,
+            "weight_norm": 20.7075,
+            "sharpness": 5.05523,
+        },
+    ),
+    (
+        "modular_addition",
+        {"train_share": 0.3, "width": 50, "lr": 0.03, "weight_decay": 3.0, "init_scale": 2.0},
+        1,
+        {
+            "train_loss": 0.7145,
+            "test_loss": 4.10164,
+            "train_accuracy": 0.916667,
+            "weight_norm": 9.68155,
+            "sharpness": 2.31555,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("task", "config", "seed", "expected"), BEFORE)
+def test_a_task_gives_what_it_gave_when_it_had_a_loop_of_its_own(
+    task: str, config: dict[str, object], seed: int, expected: dict[str, float]
+) -> None:
+    settings: dict[str, dict[str, object]] = {"digits": {"epochs": 3}, "modular_addition": {"steps": 100}}
+    metrics = trainer(task, **settings[task])(config, seed)
+    assert {name: float(metrics[name]) for name in expected} == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs"),
+    ("task", "configs"),
     [
-        (optimizers.SGD(0.1, 0.01, 0.9), lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.01)),
-        (optimizers.SGD(0.1), lambda p: torch.optim.SGD(p, 0.1)),
-        (optimizers.AdamW(0.1, 0.5), lambda p: torch.optim.AdamW(p, 0.1, weight_decay=0.5)),
-        (optimizers.RMSprop(0.1, 0.01), lambda p: torch.optim.RMSprop(p, 0.1, weight_decay=0.01)),
+        (
+            "digits",
+            [
+                {"width": width, "activation": activation, "batch_size": size, "dropout": 0.2, "lr": 0.003}
+                for width, activation, size in (
+                    (20, "relu", 32),
+                    (30, "tanh", 48),
+                    (40, "gelu", 48),
+                    (24, "relu", 32),
+                )
+            ],
+        ),
+        (
+            "modular_addition",
+            [{"width": 32 + 4 * index, "train_share": 0.3 + 0.1 * index} for index in range(4)],
+        ),
     ],
 )
-def test_optimisers_step_like_those_of_torch(
-    ours: optimizers.Optimizer, theirs: Callable[[list[torch.Tensor]], torch.optim.Optimizer]
-) -> None:
-    w = torch.linspace(-1, 2, 6, dtype=torch.float64)
-    reference = w.clone().requires_grad_()
-    optimizer = theirs([reference])
-    for _ in range(20):
-        optimizer.zero_grad()
-        loss = (reference.sin() * reference.square()).sum()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        optimizer.step()
-        point = w.clone().requires_grad_()
-        (gradient,) = torch.autograd.grad((point.sin() * point.square()).sum(), point)
-        ours.step(w, gradient)
-    torch.testing.assert_close(w, reference.detach())
+def test_a_task_gives_together_what_it_gives_one_by_one(task: str, configs: list[dict[str, object]]) -> None:
+    train = load_task(task, SHORT[task])
+    assert isinstance(train, AbstractBatched)
+    (line,) = train.batched().plan(configs, [0, 1, 2, 3])
+    assert line.startswith("together")
+    for seed, metrics in enumerate(train(configs, [0, 1, 2, 3])):
+        assert isinstance(metrics, dict)
+        alone = train(configs[seed], seed)
+        assert set(metrics) == set(alone)
+        for name, value in without_time(alone).items():
+            assert float(metrics[name]) == pytest.approx(float(value), rel=0.01, abs=1e-6), name

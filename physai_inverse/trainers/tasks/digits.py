@@ -6,13 +6,15 @@ rate and initialisation, and the observables move.
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from physai_inverse.observations import Config, Curve, Measurement, Metric
+from physai_inverse.observations import Config, Curve, Measurement, Metric, Scalar
 from physai_inverse.seeds import child
+from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Finished, Recipe
 from physai_inverse.trainers.tasks.knobs import (
     Knob,
     Setting,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     import torch
 
     from physai_inverse.trainers.tasks.mlp import MLP
-    from physai_inverse.trainers.tasks.optimizers import Optimizer
 
 DESCRIPTION = (
     "A fully connected network learns to read 8x8 images of handwritten digits (1797 images, ten classes; a fixed "
@@ -87,13 +88,14 @@ TASK = Task("digits", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS)
 
 SPLIT_SEED = 20260101  # part of the task: every training sees the same split
 PIXEL_MEAN, PIXEL_DEVIATION = 4.884, 6.017  # over all pixels of all images
+PIXELS = 64
 SHARPNESS_IMAGES = 256
 SHARPNESS_TOLERANCE = 1e-2
 SHARPNESS_PRODUCTS = 40
 
 
 @dataclass(frozen=True)
-class DigitsTrainer:
+class DigitsTrainer(AbstractBatched):
     """Train a network on the digits.
 
     On a CPU the same configuration and seed give the same bits (except `seconds`). A training or
@@ -109,18 +111,22 @@ class DigitsTrainer:
     device: str = "auto"
     observables: tuple[str, ...] = tuple(OBSERVABLES)
 
-    def __call__(self, config: Config, seed: int) -> dict[str, Metric]:
-        """Train once.
-
-        Raises:
-            InvalidInput: a parameter that is not there, or a value that cannot be meant.
-            TrialFailed: the device is not there.
-        """
-        values = complete(config, KNOBS)
-        from physai_inverse.trainers.tasks.parameters import one_thread
-
-        with one_thread():
-            return _train(values, seed, self)
+    def batched(self) -> BatchedTrainer:
+        """Give the trainer that does the work."""
+        data = load()
+        return BatchedTrainer(
+            build=_build,
+            loss=_loss,
+            rows=data["train"],
+            epochs=self.epochs,
+            recipe=_recipe,
+            measure=_measure,
+            given=(*data["train"], *data["val"]),
+            log=lambda steps, epoch: range(epoch, steps + 1, epoch),
+            ended=_diverged,
+            finish=lambda finished: _finish(finished, self),
+            device=self.device,
+        )
 
 
 def make(settings: Mapping[str, object]) -> DigitsTrainer:
@@ -137,67 +143,106 @@ def make(settings: Mapping[str, object]) -> DigitsTrainer:
     )
 
 
-def _train(values: Mapping[str, object], seed: int, settings: DigitsTrainer) -> dict[str, Metric]:
-    import torch
+def _build(config: Config) -> "torch.nn.Module":
+    """Give the network, drawn from torch's global stream."""
+    from torch import nn
+
+    from physai_inverse.trainers.tasks.mlp import LAYERS
+
+    values, network = _network(config)
+    layers: list[nn.Module] = []
+    for before, after in pairwise(network.sizes):
+        layers += [network.linear(before, after, _float(values["init_scale"])), LAYERS[network.activation]()]
+        layers.append(nn.Dropout(_float(values["dropout"])))
+    return nn.Sequential(*layers[:-2])
+
+
+def _network(config: Config) -> "tuple[dict[str, Scalar], MLP]":
+    """Give the values of all knobs, and the form of the network."""
+    from physai_inverse.trainers.tasks.mlp import MLP
+
+    values = complete(config, KNOBS)
+    width, depth = _integer(values["width"]), _integer(values["depth"])
+    return values, MLP((PIXELS, *[width] * depth, 10), str(values["activation"]))
+
+
+def _recipe(config: Config) -> Recipe:
+    values = complete(config, KNOBS)
+    momentum = _float(values["momentum"]) if values["optimizer"] == "sgd" else None
+    return Recipe(
+        _float(values["lr"]),
+        str(values["optimizer"]),
+        _float(values["weight_decay"]),
+        momentum,
+        batch_size=_integer(values["batch_size"]),
+    )
+
+
+def _loss(module: "torch.nn.Module", batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
     from torch.nn.functional import cross_entropy
 
-    from physai_inverse.trainers.tasks.mlp import MLP
-    from physai_inverse.trainers.tasks.parameters import find_device
+    images, labels = batch
+    return cross_entropy(module(images), labels, reduction="none")
+
+
+def _measure(module: "torch.nn.Module", given: "tuple[torch.Tensor, ...]") -> "dict[str, torch.Tensor]":
+    found: dict[str, torch.Tensor] = {}
+    images, labels, others, truth = given
+    for name, X, y in (("train", images, labels), ("val", others, truth)):
+        found[f"{name}_loss"], found[f"{name}_accuracy"] = _judge(module, X, y)
+    return found
+
+
+def _judge(module: "torch.nn.Module", X: "torch.Tensor", y: "torch.Tensor") -> "tuple[torch.Tensor, torch.Tensor]":
+    """Give loss and accuracy."""
+    from torch.nn.functional import cross_entropy
+
+    logits = module(X)
+    return cross_entropy(logits, y), (logits.argmax(dim=1) == y).double().mean()
+
+
+def _diverged(curves: Mapping[str, Curve]) -> bool:
+    return not math.isfinite(float(curves["train_loss"]) + float(curves["val_loss"]))
+
+
+def _finish(finished: Finished, settings: DigitsTrainer) -> dict[str, Metric]:
+    import torch
+
+    from physai_inverse.trainers.batched.layout import flat
 
     start = time.perf_counter()
-    device = find_device(settings.device)
-    data = {name: (X.to(device), y.to(device)) for name, (X, y) in load().items()}
-    X, y = data["train"]
-    network = MLP(
-        (X.shape[1], *[_integer(values["width"])] * _integer(values["depth"]), 10), str(values["activation"])
-    )
-    w = network.initial(_float(values["init_scale"]), child(seed, "initial"), device)
-    optimizer = _optimizer(values)
-    order = torch.Generator().manual_seed(child(seed, "order"))
-    masks = torch.Generator().manual_seed(child(seed, "dropout"))
-    dropout, batch_size = _float(values["dropout"]), _integer(values["batch_size"])
-    diverged = False
-    curves: dict[str, list[float]] = {"train_loss": [], "val_loss": [], "val_accuracy": []}
-    for _ in range(settings.epochs):
-        for batch in torch.split(torch.randperm(len(y), generator=order).to(device), batch_size):
-            loss = cross_entropy(network.logits(w, X[batch], dropout, masks), y[batch])
-            (gradient,) = torch.autograd.grad(loss, w)
-            optimizer.step(w, gradient)
-        curves["train_loss"].append(_evaluate(network, w, *data["train"])[0])
-        val_loss, val_accuracy = _evaluate(network, w, *data["val"])
-        diverged = not math.isfinite(val_loss + curves["train_loss"][-1])
-        if diverged:
-            val_loss = math.nan
-        curves["val_loss"].append(val_loss)
-        curves["val_accuracy"].append(val_accuracy)
-        if diverged:
-            break
-    metrics: dict[str, Metric] = {}
-    for name, pair in data.items():
-        loss_value, metrics[f"{name}_accuracy"] = _evaluate(network, w, *pair)
-        metrics[f"{name}_loss"] = math.nan if diverged else loss_value
+    _, network = _network(finished.config)
+    w = flat(finished.module).requires_grad_()
+    data = {name: (X.to(w.device), y.to(w.device)) for name, (X, y) in load().items()}
+    diverged = finished.diverged is not None or _diverged(finished.curves)
+    curves = {name: finished.curves[name] for name in ("train_loss", "val_loss", "val_accuracy")}
+    with torch.no_grad():
+        test_loss, test_accuracy = map(float, _judge(finished.module, *data["test"]))
+    metrics: dict[str, Metric] = {
+        "train_loss": float(curves["train_loss"]),
+        "val_loss": float(curves["val_loss"]),
+        "test_loss": test_loss,
+    }
+    if diverged:
+        metrics = dict.fromkeys(metrics, math.nan)
+        losses = curves["val_loss"]
+        curves["val_loss"] = Curve(losses.steps, (*losses.values[:-1], math.nan))
+    metrics |= {f"{name}_accuracy": float(finished.curves[f"{name}_accuracy"]) for name in ("train", "val")}
+    metrics["test_accuracy"] = test_accuracy
     metrics["generalisation_gap"] = float(metrics["val_loss"]) - float(metrics["train_loss"])
-    steps = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
-    for name, points in curves.items():
-        metrics[f"{name}_curve"] = Curve(steps, tuple(points))
-    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"], settings.epochs)
+    epochs = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
+    for name, curve in curves.items():
+        metrics[f"{name}_curve"] = Curve(epochs, curve.values)
+    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, settings.epochs)
     metrics["parameters"] = float(network.layout.size)
     if not diverged:
-        metrics.update(_observe(network, w, data, settings.observables, child(seed, "sharpness")))
-    metrics["seconds"] = time.perf_counter() - start
+        seed = child(finished.seed, "sharpness")
+        metrics.update(_observe(network, w, data, settings.observables, seed))
+    metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
 
-def _evaluate(network: "MLP", w: "torch.Tensor", X: "torch.Tensor", y: "torch.Tensor") -> tuple[float, float]:
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    with torch.no_grad():
-        logits = network.logits(w, X)
-        return float(cross_entropy(logits, y)), float((logits.argmax(dim=1) == y).double().mean())
-
-
-def _epochs_to(threshold: float, accuracies: list[float], epochs: int) -> Measurement:
+def _epochs_to(threshold: float, accuracies: Sequence[float], epochs: int) -> Measurement:
     from physai_inverse.trainers.observables.curves import first_reaching
 
     curve = Curve(tuple(float(epoch + 1) for epoch in range(len(accuracies))), tuple(accuracies))
@@ -241,15 +286,6 @@ def _observe(
         )
         found["sharpness"], found["sharpness_converged"] = top.value, float(top.converged)
     return {name: found[name] for name in names}
-
-
-def _optimizer(values: Mapping[str, object]) -> "Optimizer":
-    from physai_inverse.trainers.tasks.optimizers import SGD, AdamW, RMSprop
-
-    lr, decay = _float(values["lr"]), _float(values["weight_decay"])
-    if values["optimizer"] == "sgd":
-        return SGD(lr, decay, _float(values["momentum"]))
-    return AdamW(lr, decay) if values["optimizer"] == "adamw" else RMSprop(lr, decay)
 
 
 @lru_cache(maxsize=1)

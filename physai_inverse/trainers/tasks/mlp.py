@@ -1,4 +1,4 @@
-"""A fully connected network over one flat parameter vector.
+"""A fully connected network: as layers to be trained, and over one flat parameter vector to be observed.
 
 Symbols: `X` [N, d] inputs, `Z` [N, D] what goes into an activation function, `H` [N, D] what comes out.
 """
@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch import nn
 
-from physai_inverse.trainers.tasks.parameters import Layout
+from physai_inverse.trainers.batched.layout import Layout
 
 ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": torch.relu,
@@ -18,6 +19,9 @@ ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": torch.nn.functional.gelu,
     "silu": torch.nn.functional.silu,
 }
+
+LAYERS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU}
+"""The same as layers of a module."""
 
 
 @dataclass(frozen=True)
@@ -41,28 +45,26 @@ class MLP:
             shapes[f"bias{layer}"] = (after,)
         return Layout(shapes)
 
-    def initial(self, scale: float, seed: int, device: torch.device) -> torch.Tensor:
-        """Draw weights, normal with variance `scale^2 * 2 / inputs` (He et al. 2015), and zero biases."""
-        deviations = {
-            f"weight{layer}": scale * math.sqrt(2 / inputs) for layer, inputs in enumerate(self.sizes[:-1])
-        }
-        return self.layout.normal(deviations, seed, device)
+    @staticmethod
+    def linear(before: int, after: int, scale: float) -> nn.Linear:
+        """Give a layer, drawn from torch's global stream.
 
-    def logits(
-        self, w: torch.Tensor, X: torch.Tensor, dropout: float = 0.0, source: torch.Generator | None = None
-    ) -> torch.Tensor:
-        """Give the outputs, [N, classes]; each hidden activation is dropped with probability `dropout`."""
+        Weights are normal with variance `scale^2 * 2 / inputs` (He et al. 2015), biases zero.
+        """
+        layer = nn.Linear(before, after, device="meta").to_empty(device="cpu")
+        with torch.no_grad():
+            layer.weight.copy_(torch.randn(after, before) * (scale * math.sqrt(2 / before)))
+            layer.bias.zero_()
+        return layer
+
+    def logits(self, w: torch.Tensor, X: torch.Tensor) -> torch.Tensor:
+        """Give the outputs, [N, classes]."""
         views = self.layout.views(w)
         act = ACTIVATIONS[self.activation]
         H = X
         last = len(self.sizes) - 2
         for layer in range(last):
             H = act(torch.addmm(views[f"bias{layer}"], H, views[f"weight{layer}"].T))
-            if dropout:
-                kept = torch.empty(H.shape).bernoulli_(
-                    1 - dropout, generator=source
-                )  # on the CPU, for every device
-                H = H * kept.to(H.device) / (1 - dropout)
         return torch.addmm(views[f"bias{last}"], H, views[f"weight{last}"].T)
 
     def hidden(self, w: torch.Tensor, X: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:

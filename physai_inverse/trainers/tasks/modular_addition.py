@@ -7,12 +7,14 @@ initialisation, with sharp borders between the phases.
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.observations import Config, Curve, Metric
+from physai_inverse.observations import Config, Curve, Metric, Scalar
 from physai_inverse.seeds import child
+from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Finished, Recipe
 from physai_inverse.trainers.tasks.knobs import (
     Knob,
     Setting,
@@ -28,7 +30,7 @@ from physai_inverse.trainers.tasks.knobs import (
 if TYPE_CHECKING:
     import torch
 
-    from physai_inverse.trainers.tasks.parameters import Layout
+    from physai_inverse.trainers.batched.layout import Layout
 
 DESCRIPTION = (
     "A small network learns (a + b) mod p from a share of all pairs, with AdamW on the full batch: the embeddings "
@@ -90,7 +92,7 @@ CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 @dataclass(frozen=True)
-class ModularAdditionTrainer:
+class ModularAdditionTrainer(AbstractBatched):
     """Train a network on modular addition.
 
     On a CPU the same configuration and seed give the same bits (except `seconds`). A loss that is not finite
@@ -115,20 +117,38 @@ class ModularAdditionTrainer:
     device: str = "auto"
     observables: tuple[str, ...] = tuple(OBSERVABLES)
 
-    def __call__(self, config: Config, seed: int) -> dict[str, Metric]:
-        """Train once.
+    def batched(self) -> BatchedTrainer:
+        """Give the trainer that does the work."""
+        return BatchedTrainer(
+            build=self._build,
+            loss=_loss,
+            rows=lambda config, seed: _pairs(self.p, _float(_values(config)["train_share"]), seed)[0],
+            steps=self.steps,
+            recipe=_recipe,
+            measure=_measure,
+            given=lambda config, seed: _judged(self.p, _float(_values(config)["train_share"]), seed),
+            log=log_steps(self.steps),
+            ended=self._ended,
+            finish=lambda finished: _finish(finished, self),
+            device=self.device,
+        )
 
-        Raises:
-            InvalidInput: a parameter that is not there, or a value that cannot be meant.
-            TrialFailed: the device is not there.
-        """
-        values = complete(config, KNOBS)
-        if not values["train_share"]:
-            raise InvalidInput("`train_share` must be above 0.")
-        from physai_inverse.trainers.tasks.parameters import one_thread
+    def _build(self, config: Config) -> "torch.nn.Module":
+        from physai_inverse.trainers.tasks.sums import Sums
 
-        with one_thread():
-            return _train(values, seed, self)
+        values = _values(config)
+        return Sums(self.p, self.embedding, _integer(values["width"]), _float(values["init_scale"]))
+
+    def _ended(self, curves: Mapping[str, Curve]) -> bool:
+        """Say whether it diverged, or has been settled for long enough."""
+        curve = curves["test_accuracy"]
+        reached = math.inf  # since when the accuracy has been at the threshold
+        for step, value in zip(reversed(curve.steps), reversed(curve.values), strict=True):
+            if not value >= self.threshold:
+                break
+            reached = step
+        settled = math.isfinite(reached) and curve.steps[-1] >= self.settle * max(reached, 1)
+        return _diverged(curves) or (bool(self.settle) and settled)
 
 
 def make(settings: Mapping[str, object]) -> ModularAdditionTrainer:
@@ -182,32 +202,6 @@ class _Pairs:
 
         return cross_entropy(self.logits(w), self.answers)
 
-    def evaluate(self, w: "torch.Tensor") -> tuple[float, float]:
-        """Give loss and accuracy."""
-        import torch
-        from torch.nn.functional import cross_entropy
-
-        with torch.no_grad():
-            logits = self.logits(w)
-            hits = (logits.argmax(dim=1) == self.answers).double().mean()
-            return float(cross_entropy(logits, self.answers)), float(hits)
-
-
-@dataclass
-class _Log:
-    """The learning curves so far."""
-
-    steps: list[int] = field(default_factory=list)
-    values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in CURVES})
-
-    def add(self, step: int, train: tuple[float, float], test: tuple[float, float]) -> None:
-        self.steps.append(step)
-        for name, value in zip(CURVES, (*train, *test), strict=True):
-            self.values[name].append(value)
-
-    def curve(self, name: str) -> Curve:
-        return Curve(tuple(map(float, self.steps)), tuple(self.values[name]))
-
 
 def log_steps(budget: int) -> tuple[int, ...]:
     """List the steps to log: 0, then about 20 a decade, and the last."""
@@ -216,77 +210,107 @@ def log_steps(budget: int) -> tuple[int, ...]:
     return tuple(sorted({0, budget, *steps}))
 
 
-def _train(values: Mapping[str, object], seed: int, settings: ModularAdditionTrainer) -> dict[str, Metric]:
-    import torch
+def _values(config: Config) -> dict[str, Scalar]:
+    values = complete(config, KNOBS)
+    if not values["train_share"]:
+        raise InvalidInput("`train_share` must be above 0.")
+    return values
 
+
+def _recipe(config: Config) -> Recipe:
+    values = _values(config)
+    return Recipe(_float(values["lr"]), "adamw", _float(values["weight_decay"]), betas=(0.9, 0.98))
+
+
+def _loss(module: "torch.nn.Module", batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
+    from torch.nn.functional import cross_entropy
+
+    first, second, answers = batch
+    return cross_entropy(module(first, second), answers, reduction="none")
+
+
+def _measure(module: "torch.nn.Module", given: "tuple[torch.Tensor, ...]") -> "dict[str, torch.Tensor]":
+    """Judge all pairs at once, and tell those of the training from the others."""
+    from torch.nn.functional import cross_entropy
+
+    first, second, answers, trained = given
+    logits = module(first, second)
+    losses, hits = cross_entropy(logits, answers, reduction="none"), (logits.argmax(dim=1) == answers).double()
+    found: dict[str, torch.Tensor] = {}
+    for name, part in (("train", trained), ("test", ~trained)):
+        found[f"{name}_loss"] = losses.where(part, 0.0).sum() / part.sum()
+        found[f"{name}_accuracy"] = hits.where(part, 0.0).sum() / part.sum()
+    return found
+
+
+def _diverged(curves: Mapping[str, Curve]) -> bool:
+    return not math.isfinite(float(curves["train_loss"]) + float(curves["test_loss"]))
+
+
+def _finish(finished: Finished, settings: ModularAdditionTrainer) -> dict[str, Metric]:
+    from physai_inverse.trainers.batched.layout import flat, layout_of
     from physai_inverse.trainers.observables.curves import delay, first_reaching
-    from physai_inverse.trainers.tasks.optimizers import AdamW
-    from physai_inverse.trainers.tasks.parameters import Layout, find_device
 
     start = time.perf_counter()
-    device = find_device(settings.device)
-    p, width = settings.p, _integer(values["width"])
-    layout = Layout(
-        {
-            "embedding": (p, settings.embedding),
-            "hidden": (width, settings.embedding),
-            "hidden_bias": (width,),
-            "output": (p, width),
-            "output_bias": (p,),
-        }
-    )
-    train, test = _split(layout, p, _float(values["train_share"]), child(seed, "pairs"), device)
-    scale = _float(values["init_scale"])
-    deviations = {
-        "embedding": scale,
-        "hidden": scale / math.sqrt(settings.embedding),
-        "output": scale / math.sqrt(width),
-    }
-    w = layout.normal(deviations, child(seed, "initial"), device)
-    optimizer = AdamW(_float(values["lr"]), _float(values["weight_decay"]), (0.9, 0.98))
-    log, logged = _Log(), set(log_steps(settings.steps))
-    reached, diverged = math.inf, False
-    for step in range(settings.steps + 1):
-        if step:
-            (gradient,) = torch.autograd.grad(train.loss(w), w)
-            optimizer.step(w, gradient)
-        if step not in logged:
-            continue
-        log.add(step, train.evaluate(w), test.evaluate(w))
-        diverged = not math.isfinite(log.values["train_loss"][-1] + log.values["test_loss"][-1])
-        settled = log.values["test_accuracy"][-1] >= settings.threshold
-        reached = min(reached, step) if settled else math.inf
-        if diverged or (settings.settle and settled and step >= settings.settle * max(reached, 1)):
-            break
+    diverged = finished.diverged is not None or _diverged(finished.curves)
+    curves = {name: finished.curves[name] for name in CURVES}
     if diverged:
-        log.values["train_loss"][-1] = log.values["test_loss"][-1] = math.nan
-    metrics: dict[str, Metric] = {name: log.values[name][-1] for name in CURVES}
-    metrics["generalisation_gap"] = log.values["test_loss"][-1] - log.values["train_loss"][-1]
-    metrics.update({f"{name}_curve": log.curve(name) for name in CURVES})
-    early = first_reaching(log.curve("train_accuracy"), settings.threshold, budget=settings.steps)
-    late = first_reaching(log.curve("test_accuracy"), settings.threshold, budget=settings.steps)
+        for name in ("train_loss", "test_loss"):
+            curves[name] = Curve(curves[name].steps, (*curves[name].values[:-1], math.nan))
+    metrics: dict[str, Metric] = {name: float(curves[name]) for name in CURVES}
+    metrics["generalisation_gap"] = float(curves["test_loss"]) - float(curves["train_loss"])
+    metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
+    early = first_reaching(curves["train_accuracy"], settings.threshold, budget=settings.steps)
+    late = first_reaching(curves["test_accuracy"], settings.threshold, budget=settings.steps)
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late
     between = delay(early, late)
     if between is not None:
         metrics["grokking_delay"] = between
+    layout = layout_of(finished.module)
     metrics["parameters"] = float(layout.size)
     if not diverged:
-        metrics.update(_observe(train, test, w, settings.observables, child(seed, "sharpness")))
-    metrics["seconds"] = time.perf_counter() - start
+        w = flat(finished.module).requires_grad_()
+        share = _float(_values(finished.config)["train_share"])
+        parts = _pairs(settings.p, share, finished.seed)
+        train, test = (_Pairs(layout, *(tensor.to(w.device) for tensor in part)) for part in parts)
+        metrics.update(_observe(train, test, w, settings.observables, child(finished.seed, "sharpness")))
+    metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
 
-def _split(
-    layout: "Layout", p: int, train_share: float, seed: int, device: "torch.device"
-) -> tuple[_Pairs, _Pairs]:
+def _order(p: int, train_share: float, seed: int) -> "tuple[torch.Tensor, int]":
+    """Give the pairs' numbers in the order of this training, and how many of the first are trained on."""
     import torch
 
-    numbers = torch.cartesian_prod(torch.arange(p), torch.arange(p))
-    order = torch.randperm(len(numbers), generator=torch.Generator().manual_seed(seed))
-    size = min(max(round(train_share * len(numbers)), 1), len(numbers) - 1)
-    parts = [numbers[order[:size]].to(device), numbers[order[size:]].to(device)]
-    train, test = (_Pairs(layout, part[:, 0], part[:, 1], part.sum(dim=1) % p) for part in parts)
+    order = torch.randperm(p * p, generator=torch.Generator().manual_seed(child(seed, "pairs")))
+    return order, min(max(round(train_share * p * p), 1), p * p - 1)
+
+
+def _pairs(p: int, train_share: float, seed: int) -> "tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]":
+    """Give first and second numbers and answers of the training and of all other pairs."""
+    order, size = _order(p, train_share, seed)
+    train, test = (tuple(column[part] for column in all_pairs(p)) for part in (order[:size], order[size:]))
     return train, test
+
+
+def _judged(p: int, train_share: float, seed: int) -> "tuple[torch.Tensor, ...]":
+    """Give first and second numbers and answers of all pairs, and whether each is trained on."""
+    import torch
+
+    order, size = _order(p, train_share, seed)
+    trained = torch.zeros(p * p, dtype=torch.bool)
+    trained[order[:size]] = True
+    return (*all_pairs(p), trained)
+
+
+@lru_cache(maxsize=8)
+def all_pairs(p: int) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
+    """Give first and second numbers and answers of all pairs."""
+    import torch
+
+    numbers = torch.arange(p * p)
+    first, second = numbers // p, numbers % p
+    return first, second, (first + second) % p
 
 
 def _observe(

@@ -1,0 +1,324 @@
+"""The batched trainer against the ordinary loop: exactness, and trainings a minute, side by side in one run.
+
+Each contender runs in a fresh process of one thread; seconds are processor time (wall time stands beside it, which
+on a busy machine says more about the others). The ordinary loop trains a few models one after another, and its
+time is scaled to all; it goes through the same batches, and reads its loss as often as ours is logged.
+
+    python -m benchmarks.trainer
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.records import RESULTS, origin, rounded, write
+
+GOALS = {"regression, batch 64, K=64": 8.0, "modular addition p=59, batch 256, K=64": 2.3}
+NEVER_SLOWER = 0.95
+OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "muon")
+METHODS = ("batched", "ordinary", "fused")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One piece of work.
+
+    Args:
+        models: how many configurations.
+        steps: of each training.
+        sample: how many of them the ordinary loop trains.
+        batch_size: rows a step; None for all.
+        kind: `regression` or `modular`.
+        widths: of the hidden layers; models take them in turn.
+        depth: hidden layers of the regression.
+        rows: of the regression's data.
+    """
+
+    models: int
+    steps: int
+    sample: int
+    batch_size: int | None
+    kind: str = "regression"
+    widths: tuple[int, ...] = (128,)
+    depth: int = 1
+    rows: int = 1024
+
+
+CASES = {
+    "regression, batch 64, K=64": Case(64, 300, 8, 64),
+    "regression, batch 64, K=16": Case(16, 300, 8, 64),
+    "regression, batch 64, K=1": Case(1, 600, 1, 64),
+    "regression, widths 32 to 128, K=64": Case(64, 300, 8, 64, widths=(32, 64, 96, 128)),
+    "regression, 3 layers, K=64": Case(64, 150, 6, 64, depth=3),
+    "regression, full batch of 1024, K=8": Case(8, 100, 2, None),
+    "regression, width 1024, 2 layers, batch 256, K=4": Case(4, 40, 1, 256, widths=(1024,), depth=2),
+    "regression, width 1024, 2 layers, batch 256, K=1": Case(1, 60, 1, 256, widths=(1024,), depth=2),
+    "modular addition p=59, batch 256, K=64": Case(64, 100, 8, 256, "modular"),
+    "modular addition p=59, batch 256, K=1": Case(1, 200, 1, 256, "modular"),
+    "modular addition p=59, full batch of 1044, K=8": Case(8, 40, 2, None, "modular"),
+}
+
+
+def problem(case: Case) -> tuple[Any, Any, Any]:
+    """Give build, loss and rows of a case."""
+    import torch
+    from torch import nn
+    from torch.nn.functional import cross_entropy
+
+    draw = torch.Generator().manual_seed(0)
+    if case.kind == "modular":
+        numbers = torch.cartesian_prod(torch.arange(59), torch.arange(59))
+        numbers = numbers[torch.randperm(len(numbers), generator=draw)[:1044]]
+        rows: tuple[torch.Tensor, ...] = (numbers[:, 0], numbers[:, 1], numbers.sum(dim=1) % 59)
+
+        class Sums(nn.Module):
+            def __init__(self, width: int) -> None:
+                super().__init__()
+                self.embedding = nn.Embedding(59, 64)
+                self.hidden, self.output = nn.Linear(64, width), nn.Linear(width, 59)
+
+            def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+                found: torch.Tensor = self.output(
+                    self.hidden(self.embedding(first) + self.embedding(second)).relu()
+                )
+                return found
+
+        return (
+            lambda config: Sums(config["width"]),
+            lambda module, batch: cross_entropy(module(*batch[:2]), batch[2], reduction="none"),
+            rows,
+        )
+    X = torch.randn(case.rows, 4, generator=draw)
+    rows = (X, X.square().sum(dim=1, keepdim=True) / 4)
+
+    def build(config: Mapping[str, Any]) -> nn.Module:
+        layers: list[nn.Module] = []
+        inputs = 4
+        for _ in range(case.depth):
+            layers += [nn.Linear(inputs, config["width"]), nn.ReLU()]
+            inputs = config["width"]
+        return nn.Sequential(*layers, nn.Linear(inputs, 1))
+
+    return build, lambda module, batch: (module(batch[0]) - batch[1]).square().mean(dim=1), rows
+
+
+def configs(case: Case) -> list[dict[str, Any]]:
+    """Give the configurations of a case: rates of 1e-4 to 1e-2, decays of 0 to 1, scales of 1/2 to 2."""
+    import random
+
+    draw = random.Random(0)
+    return [
+        {
+            "lr": 10 ** draw.uniform(-4, -2),
+            "weight_decay": draw.uniform(0, 1),
+            "init_scale": 2 ** draw.uniform(-1, 1),
+            "width": case.widths[number % len(case.widths)],
+            **({} if case.batch_size is None else {"batch_size": case.batch_size}),
+        }
+        for number in range(case.models)
+    ]
+
+
+def run(name: str, method: str) -> dict[str, float]:
+    """Train a case by one method in this process; give seconds for all its models, and the last losses."""
+    import torch
+
+    from benchmarks import ordinary_loop
+    from physai_inverse.trainers.batched import BatchedTrainer
+
+    torch.set_num_threads(1)
+    case = CASES[name]
+    build, loss, rows = problem(case)
+    chosen = configs(case)
+    every = max(case.steps // 20, 1)
+
+    def train(count: int, steps: int) -> list[float]:
+        if method == "batched":
+            trainer = BatchedTrainer(build, loss, rows, steps=steps, device="cpu")
+            return [float(found["loss"]) for found in trainer(chosen[:count], list(range(count)))]  # type: ignore[index]
+        return [
+            ordinary_loop.train(
+                build, loss, rows, config, seed, steps, fused=method == "fused", every=min(every, steps)
+            )[-1]
+            for seed, config in enumerate(chosen[:count])
+        ]
+
+    count = case.models if method == "batched" else case.sample
+    train(min(count, 2), 3)  # what is imported at the first step
+    wall, processor = time.perf_counter(), time.process_time()
+    train(count, case.steps)
+    share = case.models / count
+    return {
+        "processor_seconds": share * (time.process_time() - processor),
+        "wall_seconds": share * (time.perf_counter() - wall),
+    }
+
+
+def timed(name: str, methods: tuple[str, ...], repeats: int) -> dict[str, Any]:
+    """Run the methods in turn, each in a fresh process, and give the median of each."""
+    found: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
+    for _ in range(repeats):
+        for method in methods:
+            found[method].append(fresh(["--one", name, "--method", method]))
+    return {
+        method: {key: rounded(statistics.median(run[key] for run in runs)) for key in runs[0]}
+        for method, runs in found.items()
+    }
+
+
+def two_processes(name: str) -> float:
+    """Let two processes of the ordinary loop train side by side; give the wall seconds for all models."""
+    command = [sys.executable, "-m", "benchmarks.trainer", "--one", name, "--method", "ordinary"]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
+        for _ in range(2)
+    ]
+    answers = [json.loads(process.communicate()[0].splitlines()[-1]) for process in both]
+    slowest: float = max(answer["wall_seconds"] for answer in answers)
+    return slowest / 2
+
+
+def fresh(arguments: list[str]) -> dict[str, float]:
+    """Run this module in a fresh process, and read its last line."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "benchmarks.trainer", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def exactness(optimizer: str, precision: str, steps: int, models: int) -> dict[str, float]:
+    """Train a stack of models of three widths, and each by the ordinary loop; give how far their losses differ.
+
+    Returns:
+        Over the models, the median and the largest of each one's largest relative difference of a loss; and the
+        number of models that were in a stack.
+    """
+    import torch
+    from torch import nn
+
+    from benchmarks import ordinary_loop
+    from physai_inverse.trainers.batched import BatchedTrainer
+
+    torch.set_num_threads(1)
+    draw = torch.Generator().manual_seed(0)
+    X = torch.randn(200, 4, generator=draw)
+    rows = (X, X.square().sum(dim=1, keepdim=True) / 4)
+
+    def build(config: Mapping[str, Any]) -> nn.Module:
+        width = config["width"]
+        return nn.Sequential(
+            nn.Linear(4, width), nn.Tanh(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+        )
+
+    chosen = [
+        {
+            "optimizer": "sgd" if optimizer == "momentum" else optimizer,
+            "lr": (0.03 if optimizer in ("sgd", "momentum") else 0.01) * (0.5 + number / models),
+            "weight_decay": 0.1 * number / models,
+            **({"momentum": 0.5 + 0.4 * number / models} if optimizer in ("momentum", "muon") else {}),
+            **({"beta1": 0.8 + 0.1 * number / models} if optimizer in ("adam", "adamw") else {}),
+            "init_scale": 0.8 + 0.4 * number / models,
+            "width": (32, 48, 64)[number % 3],
+            "batch_size": (32, 48)[number % 2],
+            "schedule": ("constant", "cosine", "linear")[number % 3],
+            "warmup": 10 * (number % 2),
+        }
+        for number in range(models)
+    ]
+
+    def loss(module: nn.Module, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        found: torch.Tensor = (module(batch[0]) - batch[1]).square().mean(dim=1)
+        return found
+
+    trainer = BatchedTrainer(
+        build, loss, rows, steps=steps, log=range(1, steps + 1), precision=precision, device="cpu"
+    )
+    found = trainer(chosen, list(range(models)))
+    dtype = torch.float64 if precision == "float64" else torch.float32
+    differences = []
+    for number, config in enumerate(chosen):
+        expected = ordinary_loop.train(build, loss, rows, config, number, steps, dtype=dtype)
+        ours = found[number]["loss_curve"].values  # type: ignore[index, union-attr]  # none fails here
+        differences.append(max(abs(a - b) / abs(b) for a, b in zip(ours, expected, strict=True)))
+    lines = [line for line in trainer.plan(chosen, list(range(models))) if line.startswith("together")]
+    return {
+        "median": rounded(statistics.median(differences)),
+        "largest": rounded(max(differences)),
+        "stacked": float(sum(line.count(",") + 1 for line in lines)),
+    }
+
+
+def main() -> int:
+    """Measure, print and write; end with 1 where a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--one", choices=list(CASES))
+    parser.add_argument("--method", choices=METHODS, default="batched")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--models", type=int, default=64, help="of the check of exactness")
+    parser.add_argument("--out", type=Path, default=RESULTS / "trainer.json")
+    given = parser.parse_args()
+    if given.one is not None:
+        print(json.dumps(run(given.one, given.method)))
+        return 0
+    load = os.getloadavg()[0]
+    missed: list[str] = []
+    table: dict[str, Any] = {}
+    print(f"{'':50}{'batched':>9}{'ordinary':>9}{'fused':>9}  s    times ordinary, fused")
+    for name, case in CASES.items():
+        row = timed(name, METHODS, given.repeats)
+        seconds = {method: row[method]["processor_seconds"] for method in METHODS}
+        row["times_ordinary"] = rounded(seconds["ordinary"] / seconds["batched"])
+        row["times_fused"] = rounded(seconds["fused"] / seconds["batched"])
+        row["trainings_a_minute"] = {method: rounded(60 * case.models / seconds[method]) for method in METHODS}
+        if name in GOALS:
+            row["two_processes_wall_seconds"] = rounded(two_processes(name))
+            row["times_two_processes"] = rounded(
+                row["two_processes_wall_seconds"] / row["batched"]["wall_seconds"]
+            )
+        table[name] = row
+        if row["times_ordinary"] < GOALS.get(name, NEVER_SLOWER):
+            missed.append(f"{name}: {row['times_ordinary']} x")
+        cells = "".join(f"{seconds[method]:9.2f}" for method in METHODS)
+        print(f"{name:50}{cells}{row['times_ordinary']:11.2f}{row['times_fused']:8.2f}", flush=True)
+    exact: dict[str, Any] = {}
+    checks: list[tuple[str, int, float, Callable[[dict[str, float]], float]]] = [
+        ("float32", 50, 1e-5, lambda found: found["median"]),
+        ("float64", 500, 1e-10, lambda found: found["median"]),
+    ]
+    for optimizer in OPTIMIZERS:
+        for precision, steps, limit, of in checks:
+            found = exactness(optimizer, precision, steps, given.models)
+            exact[f"{optimizer}, {precision}, {steps} steps"] = found
+            if of(found) > limit:
+                missed.append(f"{optimizer} in {precision}: {of(found)}")
+            print(f"{optimizer:10}{precision:9}{steps:5} steps: median {found['median']:.1e}, "
+                  f"largest {found['largest']:.1e}, {found['stacked']:.0f} in stacks", flush=True)  # fmt: skip
+    result = {
+        **origin("python -m benchmarks.trainer"),
+        "load": [load, os.getloadavg()[0]],
+        "cores": os.cpu_count(),
+        "goals": {**GOALS, "never slower": NEVER_SLOWER},
+        "table": table,
+        "exactness": exact,
+        "missed": missed,
+    }
+    write(given.out, result)
+    print("missed:", missed or "nothing")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""The loop of a stack: step, look at what was logged, let go of models that are done, diverged or stopped."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from physai_inverse.observations import Curve
+from physai_inverse.trainers.batched.layout import Layout
+from physai_inverse.trainers.batched.members import Member
+from physai_inverse.trainers.batched.optimizers import Optimizer
+from physai_inverse.trainers.batched.problem import Finished, Problem, Report
+from physai_inverse.trainers.batched.programs import Program
+from physai_inverse.trainers.batched.rows import Draws, Feed
+
+
+class Told:
+    """Passes curves on, each point once, also where a training begins again; remembers what went wrong in there.
+
+    Args:
+        report: takes the points; None for nobody.
+    """
+
+    def __init__(self, report: Report | None) -> None:
+        self._report = report
+        self._last: dict[int, tuple[float, bool]] = {}
+        self.failed = False
+
+    def __call__(self, index: int, step: float, metrics: Mapping[str, float]) -> bool:
+        """Pass one point on, and say whether to stop."""
+        if self._report is None:
+            return False
+        last, stop = self._last.get(index, (-math.inf, False))
+        if step <= last:
+            return stop and step == last
+        self.failed = True
+        stop = self._report(index, step, metrics)
+        self.failed = False
+        self._last[index] = (step, stop)
+        return stop
+
+
+@dataclass
+class _Log:
+    """What is known of one model so far."""
+
+    points: dict[str, dict[int, float]] = field(default_factory=dict)
+    total: float = 0.0
+    steps: int = 0
+    diverged: int | None = None
+    seconds: float = 0.0
+
+    def add(self, step: int, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            self.points.setdefault(name, {})[step] = value
+
+    def curves(self) -> dict[str, Curve]:
+        return {
+            name: Curve(tuple(map(float, points)), tuple(points.values())) for name, points in self.points.items()
+        }
+
+
+class Run:
+    """One stack on its way.
+
+    Args:
+        problem: what is trained.
+        members: the models, those of one optimiser neighbours.
+        program: computes losses and gradients.
+        W: [k, P] the parameters; changed.
+        layout: of `W`.
+        feed: gives the batches.
+        told: is told the curves.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        members: Sequence[Member],
+        program: Program,
+        W: torch.Tensor,
+        layout: Layout,
+        feed: Feed | Draws,
+        told: Callable[[int, float, Mapping[str, float]], bool],
+    ) -> None:
+        self._problem, self._members, self._program = problem, list(members), program
+        self._W, self._layout, self._feed, self._told = W, layout, feed, told
+        self._logs = {member.index: _Log() for member in members}
+        self._optimizer = Optimizer(
+            [member.recipe for member in members],
+            [member.steps for member in members],
+            W,
+            layout,
+            [member.layout for member in members],
+            bfloat16=problem.bfloat16_muon,
+        )
+        self._losses: list[torch.Tensor] = []
+        self._number = 0
+        self._clock = time.perf_counter()
+
+    def train(self) -> Iterator[tuple[Member, Finished]]:
+        """Train, and give each model as it leaves."""
+        due = {step for member in self._members for step in member.logged}
+        while self._members:
+            if self._number in due:
+                yield from self._look()
+                due = {step for member in self._members for step in member.logged if step > self._number}
+                if not self._members:
+                    return
+            losses, G = self._program.gradient(self._W, self._feed.next())
+            self._losses.append(losses)
+            self._optimizer.step(self._W, G)
+            self._number += 1
+
+    def _look(self) -> Iterator[tuple[Member, Finished]]:
+        """Log, and let go of models."""
+        self._settle()
+        measured = {name: values.double().tolist() for name, values in self._program.measures(self._W).items()}
+        leaving: list[int] = []
+        for row, member in enumerate(self._members):
+            if self._number not in member.logged:
+                continue
+            log = self._logs[member.index]
+            point = {name: float(values[row]) for name, values in measured.items()}
+            if log.steps:
+                point = {"loss": log.total / log.steps, **point}
+            log.total, log.steps = 0.0, 0
+            log.add(self._number, point)
+            stop = bool(point) and self._told(member.index, float(self._number), point)
+            ended = self._problem.ended is not None and self._problem.ended(log.curves())
+            if stop or ended or log.diverged is not None or self._number >= member.steps:
+                leaving.append(row)
+        self._share()
+        for row in leaving:
+            member = self._members[row]
+            yield member, self._finished(row, member)
+            self._clock = time.perf_counter()  # what comes after a training is no part of the others'
+        if leaving:
+            self._keep([row for row in range(len(self._members)) if row not in set(leaving)])
+
+    def _settle(self) -> None:
+        """Read the losses of the steps since the last look: their sums, and where they were not finite."""
+        if not self._losses:
+            return
+        losses = torch.stack(self._losses).double().cpu()
+        first = self._number - len(self._losses)
+        self._losses = []
+        finite = torch.isfinite(losses)
+        sums = losses.sum(dim=0).tolist()
+        for row, member in enumerate(self._members):
+            log = self._logs[member.index]
+            log.total += sums[row]
+            log.steps += len(losses)
+            if log.diverged is None and not bool(finite[:, row].all()):
+                log.diverged = first + int((~finite[:, row]).int().argmax()) + 1
+
+    def _share(self) -> None:
+        """Share the time since the last look among the models."""
+        now = time.perf_counter()
+        for member in self._members:
+            self._logs[member.index].seconds += (now - self._clock) / len(self._members)
+        self._clock = now
+
+    def _finished(self, row: int, member: Member) -> Finished:
+        log = self._logs[member.index]
+        with torch.no_grad():
+            own = self._layout.corner(self._W[row], member.layout)
+            for name, parameter in member.module.named_parameters():
+                if parameter.data_ptr() != own[name].data_ptr():
+                    parameter.copy_(own[name])
+            buffers = self._program.buffers(row)
+            for name, buffer in member.module.named_buffers():
+                if buffer is not buffers[name]:
+                    buffer.copy_(buffers[name])
+        member.module.eval()
+        return Finished(
+            member.config, member.seed, member.module, log.curves(), self._number, log.diverged, log.seconds
+        )
+
+    def _keep(self, rows: list[int]) -> None:
+        self._members = [self._members[row] for row in rows]
+        if not rows:
+            return
+        chosen = torch.tensor(rows, device=self._W.device)
+        self._W = self._W[chosen]
+        self._optimizer.keep(rows)
+        self._program.keep(rows)
+        self._feed.keep(rows)

@@ -1,0 +1,305 @@
+"""SGD, Adam, AdamW and RMSprop on a stack: the update rules of `torch.optim`, with every rate a column.
+
+Written out because `torch.optim` knows one rate for all rows, and because its first step imports the compiler
+(seconds a process). Tests hold them to `torch.optim`.
+
+Symbols, all [k, P] unless said: `W` parameters, `G` gradients (may be overwritten), `V` velocities or first
+moments, `S` second moments, `T` room for what is in between; a column is [k, 1], or a number where all are equal.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
+
+import torch
+
+from physai_inverse.trainers.batched.layout import Layout
+from physai_inverse.trainers.batched.muon import Muon
+from physai_inverse.trainers.batched.recipe import Recipe
+
+Column: TypeAlias = float | torch.Tensor
+FUSED_FROM = 2**15
+"""Parameters from which a single model is stepped by one kernel: below, calling it costs what it saves."""
+
+SCHEDULED = 128
+"""Steps for which the rates are written down at once."""
+
+
+class Rule(Protocol):
+    """An update rule over rows that share it."""
+
+    def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
+        """Take step `number`, from 1, in place."""
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep these rows only."""
+
+
+def column(values: Sequence[float], like: torch.Tensor) -> Column:
+    """Give one value a row: a number where all are the same, else [k, 1]."""
+    if len(set(values)) == 1:
+        return values[0]
+    return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
+
+
+def kept(value: Column, rows: torch.Tensor) -> Column:
+    """Keep some rows of a column."""
+    return value[rows] if isinstance(value, torch.Tensor) else value
+
+
+def subtract(W: torch.Tensor, D: torch.Tensor, lr: Column) -> None:
+    """Subtract `lr * D`; a column overwrites `D`."""
+    if isinstance(lr, torch.Tensor):
+        W.sub_(D.mul_(lr))
+    else:
+        W.sub_(D, alpha=lr)
+
+
+def average(A: torch.Tensor, G: torch.Tensor, weight: Column) -> None:
+    """Move a running mean by `weight` towards `G`."""
+    if isinstance(weight, torch.Tensor):
+        A.add_((G - A).mul_(weight))
+    else:
+        A.lerp_(G, weight)
+
+
+def average_square(S: torch.Tensor, G: torch.Tensor, share: Column, weight: Column, T: torch.Tensor) -> None:
+    """Move a running mean of squares towards `G^2`; `share` is `1 - weight`, without its rounding."""
+    S.mul_(share)
+    if isinstance(weight, torch.Tensor):
+        S.add_(torch.mul(G, G, out=T).mul_(weight))
+    else:
+        S.addcmul_(G, G, value=weight)
+
+
+def decay_gradient(W: torch.Tensor, G: torch.Tensor, decay: Column, T: torch.Tensor) -> None:
+    """Add `decay * W` to the gradient."""
+    if isinstance(decay, torch.Tensor):
+        G.add_(torch.mul(W, decay, out=T))
+    elif decay:
+        G.add_(W, alpha=decay)
+
+
+class SGD:
+    """Stochastic gradient descent with heavy-ball momentum; weight decay is added to the gradient."""
+
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor) -> None:
+        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+        self._momentum = column([recipe.own_momentum for recipe in recipes], W)
+        plain = all(not recipe.own_momentum for recipe in recipes)
+        self._V = None if plain else torch.zeros_like(W)
+        self._T = torch.empty_like(W)
+
+    def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:  # noqa: ARG002 - the contract
+        """Take one step."""
+        decay_gradient(W, G, self._decay, self._T)
+        D = G
+        if self._V is not None:
+            V = self._V.mul_(self._momentum).add_(G)
+            D = self._T.copy_(V) if isinstance(lr, torch.Tensor) else V
+        subtract(W, D, lr)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep these rows only."""
+        self._decay, self._momentum = kept(self._decay, rows), kept(self._momentum, rows)
+        self._T = self._T[rows]
+        if self._V is not None:
+            self._V = self._V[rows]
+
+
+class Adam:
+    """Adam, or with decoupled weight decay AdamW.
+
+    Source: Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1; Loshchilov and Hutter 2019,
+    https://arxiv.org/abs/1711.05101, algorithm 2.
+    """
+
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor, *, decoupled: bool) -> None:
+        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+        self._epsilon = column([recipe.epsilon for recipe in recipes], W)
+        self._betas = [recipe.betas for recipe in recipes]
+        self._decoupled = decoupled
+        self._averages(W)
+        self._V, self._S, self._T = torch.zeros_like(W), torch.zeros_like(W), torch.empty_like(W)
+
+    def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
+        """Take one step."""
+        V, S, T = self._V, self._S, self._T
+        if len(W) == 1 and W.shape[1] >= FUSED_FROM and not isinstance(lr, torch.Tensor):
+            self._fused(W, G, lr, number)
+            return
+        if self._decoupled:
+            W.mul_(1 - lr * self._decay)
+        else:
+            decay_gradient(W, G, self._decay, T)
+        average(V, G, self._weight)
+        average_square(S, G, self._second, self._second_weight, T)
+        # In double precision, as `torch.optim` has it: 1 - beta^t loses digits in float32.
+        left = column([(1 - second**number) ** 0.5 for _, second in self._betas], W)
+        torch.sqrt(S, out=T).div_(left).add_(self._epsilon)
+        rate = lr / column([1 - first**number for first, _ in self._betas], W)
+        if isinstance(rate, torch.Tensor):
+            subtract(W, torch.div(V, T, out=T), rate)
+        else:
+            W.addcdiv_(V, T, value=-rate)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep these rows only."""
+        self._decay, self._epsilon = kept(self._decay, rows), kept(self._epsilon, rows)
+        self._V, self._S, self._T = self._V[rows], self._S[rows], self._T[rows]
+        self._betas = [self._betas[int(row)] for row in rows]
+        self._averages(self._V)
+
+    def _fused(self, W: torch.Tensor, G: torch.Tensor, lr: float, number: int) -> None:
+        """Take the step of a single large model by torch's own kernel, which reads and writes everything once."""
+        assert not isinstance(self._decay, torch.Tensor)
+        assert not isinstance(self._epsilon, torch.Tensor)
+        rule = torch._fused_adamw_ if self._decoupled else torch._fused_adam_
+        first, second = self._betas[0]
+        rule(
+            [W],
+            [G],
+            [self._V],
+            [self._S],
+            [],
+            [torch.tensor(float(number), device=W.device)],
+            lr=lr,
+            beta1=first,
+            beta2=second,
+            weight_decay=self._decay,
+            eps=self._epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
+
+    def _averages(self, like: torch.Tensor) -> None:
+        self._weight = column([1 - first for first, _ in self._betas], like)
+        self._second = column([second for _, second in self._betas], like)
+        self._second_weight = column([1 - second for _, second in self._betas], like)
+
+
+class RMSprop:
+    """Gradient over the root of its running mean square; weight decay is added to the gradient.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
+    """
+
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor) -> None:
+        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+        self._alpha = column([recipe.alpha for recipe in recipes], W)
+        self._weight = column([1 - recipe.alpha for recipe in recipes], W)
+        self._epsilon = column([recipe.epsilon for recipe in recipes], W)
+        self._S, self._T = torch.zeros_like(W), torch.empty_like(W)
+
+    def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:  # noqa: ARG002 - the contract
+        """Take one step."""
+        decay_gradient(W, G, self._decay, self._T)
+        average_square(self._S, G, self._alpha, self._weight, self._T)
+        torch.sqrt(self._S, out=self._T).add_(self._epsilon)
+        if isinstance(lr, torch.Tensor):
+            subtract(W, torch.div(G, self._T, out=self._T), lr)
+        else:
+            W.addcdiv_(G, self._T, value=-lr)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep these rows only."""
+        self._decay, self._alpha = kept(self._decay, rows), kept(self._alpha, rows)
+        self._weight, self._epsilon = kept(self._weight, rows), kept(self._epsilon, rows)
+        self._S, self._T = self._S[rows], self._T[rows]
+
+
+class Optimizer:
+    """Steps every row of a stack by its own recipe.
+
+    Rows of one optimiser must be neighbours: each kind then works on a slice, without a copy.
+
+    Args:
+        recipes: one a row.
+        steps: number of steps that each row will take, for its schedule.
+        W: [k, P] the parameters; their type and device count.
+        layout: of the padded network.
+        layouts: of each row's own network, for Muon, whose matrices are not padded.
+        bfloat16: iterate Muon in bfloat16, not in the type of the parameters.
+    """
+
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        steps: Sequence[int],
+        W: torch.Tensor,
+        layout: Layout,
+        layouts: Sequence[Layout],
+        *,
+        bfloat16: bool = False,
+    ) -> None:
+        make: dict[str, Callable[[Sequence[Recipe], torch.Tensor, Sequence[Layout]], Rule]] = {
+            "sgd": lambda chosen, rows, _: SGD(chosen, rows),
+            "adam": lambda chosen, rows, _: Adam(chosen, rows, decoupled=False),
+            "adamw": lambda chosen, rows, _: Adam(chosen, rows, decoupled=True),
+            "rmsprop": lambda chosen, rows, _: RMSprop(chosen, rows),
+            "muon": lambda chosen, rows, own: Muon(
+                chosen,
+                rows,
+                layout,
+                own,
+                lambda some, columns: Adam(some, columns, decoupled=True),
+                bfloat16=bfloat16,
+            ),
+        }
+        self._recipes, self._steps, self._number = list(recipes), list(steps), 0
+        self._parts: list[tuple[Rule, slice]] = []
+        self._rates: torch.Tensor | None = None
+        start = 0
+        while start < len(recipes):
+            kind = recipes[start].optimizer
+            end = start + 1
+            while end < len(recipes) and recipes[end].optimizer == kind:
+                end += 1
+            place = slice(start, end)
+            self._parts.append((make[kind](recipes[place], W[place], layouts[place]), place))
+            start = end
+
+    @torch.no_grad()
+    def step(self, W: torch.Tensor, G: torch.Tensor) -> None:
+        """Take one step in place; `G` may be overwritten."""
+        lr = self._rate(W)
+        self._number += 1
+        for rule, place in self._parts:
+            rate = lr[place] if isinstance(lr, torch.Tensor) else lr
+            rule.step(W[place], G[place], rate, self._number)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Keep these rows only, in their order."""
+        parts: list[tuple[Rule, slice]] = []
+        start = 0
+        for rule, place in self._parts:
+            inside = [row - place.start for row in rows if place.start <= row < place.stop]
+            if inside:
+                rule.keep(torch.tensor(inside))
+                parts.append((rule, slice(start, start + len(inside))))
+                start += len(inside)
+        self._parts = parts
+        self._recipes = [self._recipes[row] for row in rows]
+        self._steps = [self._steps[row] for row in rows]
+        self._rates = None
+
+    def _rate(self, W: torch.Tensor) -> Column:
+        """The learning rates of this step."""
+        first = self._recipes[0]
+        same = all(recipe.lr == first.lr for recipe in self._recipes)
+        plain = all(recipe.schedule == "constant" and not recipe.warmup for recipe in self._recipes)
+        if same and plain:
+            return first.lr
+        if len(self._recipes) == 1:
+            return first.lr * first.factor(self._number, self._steps[0])
+        place = self._number % SCHEDULED
+        if self._rates is None or (place == 0 and not plain):
+            start = self._number - place
+            table = [
+                [
+                    recipe.lr * (1.0 if plain else recipe.factor(step, steps))
+                    for recipe, steps in zip(self._recipes, self._steps, strict=True)
+                ]
+                for step in range(start, start + (1 if plain else SCHEDULED))
+            ]
+            self._rates = torch.tensor(table, dtype=torch.float64).to(W).unsqueeze(2)
+        return self._rates[0 if plain else place]

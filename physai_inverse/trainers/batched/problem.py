@@ -1,0 +1,90 @@
+"""What is trained, in the words of one model: the module, its loss, its data, and what is measured."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from physai_inverse.observations import Config, Curve, MetricsLike
+from physai_inverse.trainers.batched.recipe import Recipe, recipe_of
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensors: TypeAlias = tuple["torch.Tensor", ...]
+    Build: TypeAlias = Callable[[Config], "torch.nn.Module"]
+    Loss: TypeAlias = Callable[["torch.nn.Module", Tensors], "torch.Tensor"]
+    Measure: TypeAlias = Callable[["torch.nn.Module", Tensors], Mapping[str, "torch.Tensor"]]
+
+LOGGED = 20
+"""Points of a curve where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One model at its end.
+
+    Args:
+        config: its configuration.
+        seed: its seed.
+        module: with its last parameters, in evaluation mode.
+        curves: what was measured on the way, and the mean `loss` over the batches since the point before.
+        steps: that it took.
+        diverged: the first step whose loss was not finite; None where all were.
+        seconds: its share of the time that its stack took.
+    """
+
+    config: Config
+    seed: int
+    module: "torch.nn.Module"
+    curves: Mapping[str, Curve]
+    steps: int
+    diverged: int | None
+    seconds: float
+
+
+class Report(Protocol):
+    """What is told the curves of many models on the way."""
+
+    def __call__(self, index: int, step: float, metrics: Mapping[str, float]) -> bool:
+        """Take in the metrics of one model at one step, and say whether it is to stop."""
+
+
+def last_values(finished: Finished) -> MetricsLike:
+    """Give every curve as `NAME_curve` and its last value as `NAME`, with the seconds; NaN where it diverged."""
+    nan = float("nan")
+    metrics: dict[str, float | Curve] = {}
+    for name, curve in finished.curves.items():
+        metrics |= {name: nan if finished.diverged else curve.values[-1], f"{name}_curve": curve}
+    if finished.diverged is not None:
+        metrics["diverged_step"] = float(finished.diverged)
+    return {**metrics, "seconds": finished.seconds}
+
+
+def even_steps(steps: int) -> Sequence[int]:
+    """List about `LOGGED` steps at even distances, with the last."""
+    every = max(steps // LOGGED, 1)
+    return sorted({*range(every, steps + 1, every), steps})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is trained; see `BatchedTrainer`, which has the same fields."""
+
+    build: "Build"
+    loss: "Loss"
+    rows: "Tensors | Callable[[Config, int], Tensors] | None" = None
+    draw: "Callable[[Config, torch.Generator], Tensors] | None" = None
+    steps: int | Callable[[Config], int] | None = None
+    epochs: int | None = None
+    recipe: Callable[[Config], Recipe] = recipe_of
+    measure: "Measure | None" = None
+    given: "Tensors | Callable[[Config, int], Tensors]" = ()
+    log: Callable[[int, int], Sequence[int]] | Sequence[int] | None = None
+    ended: Callable[[Mapping[str, Curve]], bool] | None = None
+    finish: Callable[[Finished], MetricsLike] = last_values
+    device: str = "auto"
+    precision: str = "float32"
+    bfloat16_muon: bool = False
+    threads: int = 1
+    memory: int | None = None
+    stacked: bool = True

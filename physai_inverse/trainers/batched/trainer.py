@@ -1,0 +1,187 @@
+"""Many trainings of one problem in one program, as a trainer: configurations and seeds in, metrics out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, overload
+
+from physai_inverse.errors import InvalidInput, TrialFailed
+from physai_inverse.observations import Config, Metric, as_metrics
+from physai_inverse.trainers.batched.problem import Problem, Report
+
+PRECISIONS = ("float32", "float64", "tf32", "bfloat16")
+
+
+class OneReport:
+    """A report on one training, as a report on the only one of many."""
+
+    def __init__(self, report: "object") -> None:
+        if not callable(report):
+            raise InvalidInput(f"`report` must be callable, not {type(report).__name__}.")
+        self._report = report
+
+    def __call__(self, index: int, step: float, metrics: Mapping[str, float]) -> bool:  # noqa: ARG002 - as of many
+        """Pass it on."""
+        return bool(self._report(step, metrics))
+
+
+@dataclass(frozen=True)
+class BatchedTrainer(Problem):
+    """Train many configurations together, each as if it were alone.
+
+    The functions speak of one model, as in an ordinary loop; what can share a program is found out here. Every
+    model has its own recipe, seed and streams (first parameters, order of its rows, dropout), so that its result
+    does not depend, beyond rounding, on what it is trained with.
+
+    Args:
+        build: configuration to module. It runs with torch's global stream seeded for this model.
+        loss: module and batch (a tuple of tensors) to a loss: one value, or better one value a row, of which the
+            mean is taken. With one value a row, models of different batch sizes share a stack. What is random
+            belongs into `draw`: a loss that draws by itself is trained alone.
+        rows: the training data, a tuple of tensors [rows, ...], or a function of configuration and seed to one.
+            Batches go through them in an order of the model's own, anew in each epoch.
+        draw: instead of `rows`: configuration and a `torch.Generator` to a fresh batch.
+        steps: of a training, or a function of the configuration.
+        epochs: instead of `steps`.
+        recipe: configuration to `Recipe`; by default parameters that are called like its fields.
+        measure: module (in evaluation mode) and `given` to a mapping of name to value, at the logged steps.
+        given: what `measure` is given: a tuple of tensors, or a function of configuration and seed.
+        log: the steps to measure at, or a function of the number of steps and the steps an epoch to them; about
+            twenty by default. The last is always one.
+        ended: the curves so far to whether the training is over.
+        finish: what is made of a model at its end; `last_values` by default.
+        device: `auto` (CUDA where there is one), `cpu` or `cuda`.
+        precision: `float32`, `float64`, `tf32` or `bfloat16` (forward passes in it).
+        bfloat16_muon: iterate Muon in bfloat16, as published and as `torch.optim.Muon` does; else in `precision`.
+            In bfloat16 a training cannot be repeated: its rounding magnifies the last bit of a gradient.
+        threads: of this process while it trains. More than one makes small networks slower.
+        memory: bytes that a stack may take; half of what is free by default.
+        stacked: false trains one model after another.
+
+    Raises:
+        InvalidInput: both or neither of `rows` and `draw`, or of `steps` and `epochs`; `epochs` with `draw`; an
+            unknown device or precision; a number below 1.
+
+    Example:
+        >>> import torch
+        >>> x = torch.linspace(-1, 1, 64)[:, None]
+        >>> trainer = BatchedTrainer(
+        ...     build=lambda config: torch.nn.Sequential(
+        ...         torch.nn.Linear(1, config["width"]), torch.nn.Tanh(), torch.nn.Linear(config["width"], 1)
+        ...     ),
+        ...     loss=lambda module, batch: (module(batch[0]) - batch[1]).square().mean(dim=1),
+        ...     rows=(x, x.sin()),
+        ...     steps=50,
+        ... )
+        >>> metrics = trainer([{"lr": 0.01, "width": 8}, {"lr": 0.1, "width": 16}], [0, 1])
+        >>> [sorted(found) for found in metrics]
+        [['loss', 'loss_curve', 'seconds'], ['loss', 'loss_curve', 'seconds']]
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"report"})
+
+    def __post_init__(self) -> None:
+        if (self.rows is None) == (self.draw is None):
+            raise InvalidInput("Give either `rows` or `draw`.")
+        if (self.steps is None) == (self.epochs is None):
+            raise InvalidInput("Give either `steps` or `epochs`.")
+        if self.epochs is not None and self.rows is None:
+            raise InvalidInput("`epochs` needs `rows`; with `draw` give `steps`.")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise InvalidInput(f"`device` must be `auto`, `cpu` or `cuda`, not {self.device!r}.")
+        if self.precision not in PRECISIONS:
+            listed = ", ".join(f"`{name}`" for name in PRECISIONS)
+            raise InvalidInput(f"`precision` must be one of {listed}, not {self.precision!r}.")
+        for name in ("epochs", "threads", "memory"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise InvalidInput(f"`{name}` must be a whole number of at least 1, not {value!r}.")
+
+    @overload
+    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+
+    @overload
+    def __call__(
+        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+    ) -> list[dict[str, Metric] | TrialFailed]: ...
+
+    def __call__(
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
+        """Train one configuration, or many.
+
+        Args:
+            configs: one configuration, or a list of them.
+            seeds: one seed, or one for each.
+            report: `report(step, metrics)` for one, `report(index, step, metrics)` for many; is told what is
+                measured, and gives True to stop that training.
+
+        Returns:
+            Metrics; for many a list, in which a training that failed stands as its `TrialFailed`: the others go
+            on. One that diverged has metrics that are NaN, and `diverged_step`.
+
+        Raises:
+            InvalidInput: configurations and seeds do not go together; for one, what its functions refuse.
+            TrialFailed: the device is not there.
+        """
+        from physai_inverse.trainers.batched.session import Session, as_failure
+
+        if isinstance(configs, Mapping):
+            if isinstance(seeds, bool) or not isinstance(seeds, int):
+                raise InvalidInput(f"`seeds` must be one whole number for one configuration, not {seeds!r}.")
+            told = None if report is None else OneReport(report)
+            (found,) = Session(self, told).train([configs], [seeds])
+            if isinstance(found, BaseException):
+                raise found
+            return as_metrics(found)
+        if isinstance(seeds, int) or len(configs) != len(seeds):
+            raise InvalidInput("`seeds` must be a list with one seed for each configuration.")
+        results: list[dict[str, Metric] | TrialFailed] = []
+        for index, given in enumerate(Session(self, report).train(configs, seeds)):  # type: ignore[arg-type]
+            failed: BaseException | None = given if isinstance(given, BaseException) else None
+            if failed is None:
+                try:
+                    results.append(as_metrics(given))
+                except InvalidInput as error:
+                    failed = error
+            if failed is not None:
+                results.append(as_failure(failed, index, configs[index]))
+        return results
+
+    def plan(self, configs: Sequence[Config], seeds: Sequence[int]) -> list[str]:
+        """Say which configurations would train together, and why where one would train alone.
+
+        Returns:
+            One line a stack, in the order in which they train.
+        """
+        from physai_inverse.trainers.batched.session import Session
+
+        return Session(self, None).explain(configs, seeds)
+
+
+class AbstractBatched(ABC):
+    """A training with settings of its own, such as a built-in task, that a `BatchedTrainer` does."""
+
+    @abstractmethod
+    def batched(self) -> BatchedTrainer:
+        """Give the trainer that does the work."""
+
+    @overload
+    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+
+    @overload
+    def __call__(
+        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+    ) -> list[dict[str, Metric] | TrialFailed]: ...
+
+    def __call__(
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
+        """Train one configuration or many together; see `BatchedTrainer`.
+
+        Raises:
+            InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
+                value that cannot be meant.
+            TrialFailed: the device is not there.
+        """
+        return self.batched()(configs, seeds, report)  # type: ignore[arg-type]  # both of one, or both of many
