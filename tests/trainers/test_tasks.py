@@ -9,7 +9,7 @@ from torch import nn
 
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
-from physai_inverse.trainers import describe, load_task, task_names
+from physai_inverse.trainers import as_trainer, describe, load_task, taken, task_names
 from physai_inverse.trainers.batched import AbstractBatched
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
@@ -374,3 +374,8 @@ def test_a_task_gives_together_what_it_gives_one_by_one(task: str, configs: list
         assert set(metrics) == set(alone)
         for name, value in without_time(alone).items():
             assert float(metrics[name]) == pytest.approx(float(value), rel=0.01, abs=1e-6), name
+
+
+def test_a_study_does_not_stop_a_built_in_training_early() -> None:
+    for name in ("digits", "modular_addition"):
+        assert "report" not in taken(as_trainer(load_task(name)))

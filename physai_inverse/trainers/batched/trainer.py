@@ -167,21 +167,24 @@ class AbstractBatched(ABC):
         """Give the trainer that does the work."""
 
     @overload
-    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+    def __call__(self, configs: Config, seeds: int, watch: object = None) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+        self, configs: Sequence[Config], seeds: Sequence[int], watch: Report | None = None
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], watch: object = None
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration or many together; see `BatchedTrainer`.
+        """Train one configuration or many together; see `BatchedTrainer`, which calls `watch` its `report`.
+
+        By that name a study would take it as leave to stop hopeless trainings, whose other metrics would then be
+        those of the step where they were stopped.
 
         Raises:
             InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
                 value that cannot be meant.
             TrialFailed: the device is not there.
         """
-        return self.batched()(configs, seeds, report)  # type: ignore[arg-type]  # both of one, or both of many
+        return self.batched()(configs, seeds, watch)  # type: ignore[arg-type]  # both of one, or both of many
