@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from physai_inverse.inverse import Proposed
 
 
+MOST_JUDGED = 500
+"""Rows up to which a suggestion says whether its map is to be trusted; at 1,000 that would take a third of it."""
+
+
 def training_seed(seed: int, number: int) -> int:
     """Give the seed of a trial's training: different for every trial of a study, below 2**31."""
     return child(seed, "training", number) % 2**31
@@ -131,7 +135,7 @@ def _notes(
     if leaning:
         for note in notes:
             note["earlier"] = leaning
-    warned = cautions(forward.models, objective.metrics)
+    warned = cautions(forward.models, objective.metrics, most_rows=MOST_JUDGED)
     if warned:
         for note in notes:
             note["cautions"] = list(warned)

@@ -132,18 +132,21 @@ def overconfident(scores: Scores) -> bool:
     return scores.coverage_90 < min(LEAST_COVERAGE, chance)
 
 
-def cautions(models: Mapping[str, AbstractMetricModel], metrics: Iterable[str]) -> tuple[str, ...]:
+def cautions(
+    models: Mapping[str, AbstractMetricModel], metrics: Iterable[str], *, most_rows: int = MOST_ROWS
+) -> tuple[str, ...]:
     """Warn of the metrics whose maps are not to be relied on as they stand, one sentence each.
 
     Args:
         models: metric to its model.
-        metrics: the metrics that an answer rests on; others, and models of more than `MOST_ROWS` rows, are passed
-            over: to leave out each of so many rows would take longer than the answer.
+        metrics: the metrics that an answer rests on.
+        most_rows: models of more are passed over: to leave out each of so many rows would take longer than the
+            answer.
     """
     found = []
     for name in metrics:
         model = models.get(name)
-        if model is None or model.num_rows > MOST_ROWS:
+        if model is None or model.num_rows > most_rows:
             continue
         verdict = judged(model.held_out(), None)
         if verdict.bad:
