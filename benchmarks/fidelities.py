@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.regret.problems import DATA, LCBENCH, XGBOOST, _config, numbers, read
+from benchmarks.regret.problems import DATA, LCBENCH, XGBOOST, config_of, numbers, read
 from physai_inverse.errors import NotFound
 from physai_inverse.fidelity import Fidelity
 from physai_inverse.space import Choice, Float, Integer, Space
@@ -94,7 +94,7 @@ def tasks(folder: str) -> list[Curves]:
     for instance in sorted({row["instance"] for row in rows}, key=int):
         own = [row for row in rows if row["instance"] == instance]
         values = np.stack([numbers(own, column) for column in columns], axis=1)
-        units = space.encode([_config(space, row) for row in own])
+        units = space.encode([config_of(space, row) for row in own])
         weight = np.where([isinstance(parameter, Choice) for parameter in space.free], 100.0, 1.0)
         draws = np.random.default_rng(0).choice(values[:, -1], size=(2000, 10)).max(axis=1)
         scale = float(values[:, -1].max() - np.median(draws))

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.regret.problems import LCBENCH, XGBOOST
+from benchmarks.regret.problems import LCBENCH, XGBOOST, config_of
 from physai_inverse.space import Choice, Float, Integer, Shares, Space
 from physai_inverse.space.parameters import Parameter
 
@@ -116,19 +116,9 @@ def task(name: str, kind: str, space: Space, rows: list[dict[str, str]], columns
 
 
 def _config(space: Space, row: Mapping[str, str]) -> dict[str, Any]:
-    config: dict[str, Any] = {}
     if space.groups:
         return {name: float(row[name]) for name in space.names}
-    for name, parameter in space.parameters.items():
-        if row[name] == "":
-            continue
-        if isinstance(parameter, Choice):
-            config[name] = row[name]
-        elif isinstance(parameter, Integer):
-            config[name] = int(min(max(round(float(row[name])), parameter.low), parameter.high))
-        elif isinstance(parameter, Float):
-            config[name] = min(max(float(row[name]), parameter.low), parameter.high)
-    return space.complete(config) if all(name in row for name in space.parameters) else config
+    return space.complete(config_of(space, row))
 
 
 def _seeds(rows: list[dict[str, str]], metric: str) -> list[str]:

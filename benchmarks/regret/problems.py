@@ -13,7 +13,7 @@ Tables are found by their folder in the public data: whatever table of a known k
 import csv
 import gzip
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -155,7 +155,7 @@ XGBOOST = Space(
 
 def pool(name: str, kind: str, rows: list[dict[str, str]], space: Space, metric: str) -> Problem:
     """Make a problem of random rows: a configuration has the value of the nearest row of the same categories."""
-    configs = [_config(space, row) for row in rows]
+    configs = [config_of(space, row) for row in rows]
     units = space.encode(configs)
     values = numbers(rows, metric)
     kinds = [column for column, parameter in enumerate(space.free) if isinstance(parameter, Choice)]
@@ -170,7 +170,8 @@ def pool(name: str, kind: str, rows: list[dict[str, str]], space: Space, metric:
     return Problem(name, kind, space, True, lambda config, _: nearest(config), nearest, best, False, best)
 
 
-def _config(space: Space, row: dict[str, str]) -> Config:
+def config_of(space: Space, row: Mapping[str, str]) -> Config:
+    """Take a configuration from a row of texts; numbers are moved into their range, empty fields left out."""
     config: Config = {}
     for name, parameter in space.parameters.items():
         if row[name] == "":
