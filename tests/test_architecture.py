@@ -15,7 +15,7 @@ FLOORS: list[set[str]] = [
     {"space", "objective", "fidelity", "executors"},
     {"forward"},
     {"surrogates", "inverse", "understanding", "trainers", "store", "importers"},
-    {"study"},
+    {"study", "reproduction"},
     {"report", "spec", "adapters"},
     {"cli"},
 ]

@@ -154,7 +154,7 @@ class Parts:
         before = len(self.problems)
         made: Trainer | None = None
         if "task" in plain:
-            made = self._task(plain, space)
+            made = self._task(plain, folder, space)
             if made is not None and level is not None:
                 with self.refused_at(("fidelity",)):
                     bound(made, level)
@@ -207,17 +207,18 @@ class Parts:
                 Beliefs(space, tuple(found))
         return tuple(found)
 
-    def _task(self, plain: Mapping[str, Any], space: Space | None) -> Trainer | None:
+    def _task(self, plain: Mapping[str, Any], folder: Path, space: Space | None) -> Trainer | None:
         from physai_inverse.trainers import describe, load_task
 
         task: Task | None = None
+        name = place_of_task(plain["task"], folder)
         with self.refused_at(("trainer", "task")):
-            task = describe(plain["task"])
+            task = describe(name)
         if task is None:
             return None
         made: Trainer | None = None
         with self.refused_at(("trainer", "settings")):
-            made = load_task(plain["task"], plain.get("settings", {}))
+            made = load_task(name, plain.get("settings", {}))
         group_of = (
             {} if space is None else {part: key for key, group in space.groups.items() for part in group.parts}
         )
@@ -232,17 +233,25 @@ class Parts:
                     _check_knob(name, parameter, task)
         return made
 
-    def known_metrics(self, plain: Mapping[str, Any], objective: Objective | None) -> None:
+    def known_metrics(self, plain: Mapping[str, Any], folder: Path, objective: Objective | None) -> None:
         """Hold the objective against the metrics that a built-in task gives."""
-        from physai_inverse.trainers import describe, task_names
+        from physai_inverse.trainers import describe
 
-        if objective is None or plain.get("task") not in task_names():
+        if objective is None or "task" not in plain:
             return
-        given = describe(plain["task"]).metrics
+        try:
+            given = describe(place_of_task(plain["task"], folder)).metrics
+        except InvalidInput:  # told where the trainer is made
+            return
         for name in objective.metrics:
             if name not in given:
                 text = f"the task `{plain['task']}` gives no metric `{name}`.{_close(name, given)} It gives "
                 self.problems.append(self.document.line(("objective",), f"{text}{', '.join(given)}."))
+
+
+def place_of_task(name: str, folder: Path) -> str:
+    """Give a task's name, or the path of its file from the folder of the study file."""
+    return str(folder / name) if name.endswith(".py") else name
 
 
 def _belief(body: Mapping[str, Any], space: Space | None) -> Belief:

@@ -146,7 +146,7 @@ def read_spec(path: Path, content: bytes) -> Spec:
     trainer: Trainer | None = None
     if plain["trainer"] is not None:
         trainer = parts.trainer(plain["trainer"], folder, space, model.timeout, fidelity)
-        parts.known_metrics(plain["trainer"], objective)
+        parts.known_metrics(plain["trainer"], folder, objective)
     store = _store(document, parts, model.store, path)
     start = parts.start(model.start, space)
     beliefs = parts.beliefs(plain["beliefs"], space)

@@ -11,7 +11,6 @@ A function takes them by its signature, a command by its placeholders, a built-i
 that takes no `checkpoint` trains every rung anew.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config, Curve, MetricsLike, Trainer, as_metrics
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer
+from physai_inverse.trainers.tasks.task import TaskTrainer
 
 
 class Report(Protocol):
@@ -69,17 +69,17 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class FieldTrainer:
+class SettingTrainer:
     """A trainer with a setting of the fidelity's name, such as a built-in task: trained anew at each rung."""
 
-    trainer: Trainer
+    trainer: TaskTrainer
     name: str
     takes: frozenset[str] = frozenset({"fidelity"})
 
     def __call__(self, config: Config, seed: int, *, fidelity: float) -> MetricsLike:
         """Train with the setting at the fidelity."""
-        trainer = replace(self.trainer, **{self.name: fidelity})  # type: ignore[type-var]  # checked by `bound`
-        metrics: MetricsLike = trainer(config, seed)
+        value = int(fidelity) if fidelity == int(fidelity) else fidelity
+        metrics: MetricsLike = self.trainer.with_settings(**{self.name: value})(config, seed)
         return metrics
 
 
@@ -95,12 +95,8 @@ def bound(trainer: object, fidelity: str | None) -> Trainer:
     """
     if isinstance(trainer, CommandTrainer | FunctionTrainer):
         made: Trainer = replace(trainer, fidelity=fidelity)
-    elif (
-        fidelity is not None
-        and dataclasses.is_dataclass(trainer)
-        and fidelity in {item.name for item in dataclasses.fields(trainer)}
-    ):
-        made = FieldTrainer(as_trainer(trainer), fidelity)
+    elif fidelity is not None and isinstance(trainer, TaskTrainer) and fidelity in dict(trainer.settings):
+        made = SettingTrainer(trainer, fidelity)
     else:
         made = as_trainer(trainer, fidelity)
     if fidelity is not None and "fidelity" not in taken(made):

@@ -195,7 +195,7 @@ def load_function(target: str, folder: str | Path = ".") -> Callable[..., object
         raise InvalidInput(
             f'`target` must be "package.module:function" or "path/file.py:function", not {target!r}.'
         )
-    module = _load_file(place, Path(folder)) if place.endswith(".py") else _load_module(place, Path(folder))
+    module = load_file(place, Path(folder)) if place.endswith(".py") else _load_module(place, Path(folder))
     found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
@@ -218,7 +218,16 @@ def _loaded(target: str, folder: str, fidelity: str | None) -> Trainer:
     return as_trainer(load_function(target, folder), fidelity)
 
 
-def _load_file(place: str, folder: Path) -> ModuleType:
+def load_file(place: str, folder: Path) -> ModuleType:
+    """Run a Python file as a module of its own; see `load_function`.
+
+    Args:
+        place: path of the file.
+        folder: what it is relative to.
+
+    Raises:
+        InvalidInput: it is not there, or cannot be imported.
+    """
     path = (folder / place).resolve()
     if not path.is_file():
         raise InvalidInput(f"`{path}` is not there (it was looked for from the folder `{folder.resolve()}`).")

@@ -13,9 +13,9 @@ from physai_inverse.trainers import as_trainer, describe, load_task, taken, task
 from physai_inverse.trainers.batched import AbstractBatched
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
-from physai_inverse.trainers.tasks.digits import load
+from physai_inverse.trainers.tasks.catalogue.digits import load
+from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
 from physai_inverse.trainers.tasks.mlp import MLP
-from physai_inverse.trainers.tasks.modular_addition import log_steps
 
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {

@@ -3,7 +3,7 @@
 `BatchedTrainer` is the door. Nothing heavy is imported until a training runs.
 """
 
-from physai_inverse.trainers.batched.problem import Finished, Problem, Report, even_steps, last_values
+from physai_inverse.trainers.batched.problem import Finished, Problem, Report, Views, even_steps, last_values
 from physai_inverse.trainers.batched.recipe import Recipe, recipe_of
 from physai_inverse.trainers.batched.trainer import AbstractBatched, BatchedTrainer
 
@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "Recipe",
     "Report",
+    "Views",
     "even_steps",
     "last_values",
     "recipe_of",

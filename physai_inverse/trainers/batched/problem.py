@@ -49,6 +49,30 @@ class Report(Protocol):
         """Take in the metrics of one model at one step, and say whether it is to stop."""
 
 
+@dataclass(frozen=True)
+class Views:
+    """What observables may look at of a model beside its parameters and its loss.
+
+    Args:
+        rows: a batch as `loss` takes it, on which activations, gradients and curvature are measured: a tuple of
+            tensors, or a function of configuration and seed to one.
+        labels: that batch to the class of each row, [n] whole numbers; None where there are no classes.
+        latents: that batch to what generated it, [n, latents].
+        embedding: name of the parameter [tokens, dimensions] whose rows stand in the order of their tokens.
+        head: name of the parameter [classes, units] of the last linear layer.
+        attention: module and batch to attention weights, [heads, n, queries, keys].
+        floor: configuration and seed to the least loss that any model can reach, known from the generator.
+    """
+
+    rows: "Tensors | Callable[[Config, int], Tensors]"
+    labels: "Callable[[Tensors], torch.Tensor] | None" = None
+    latents: "Callable[[Tensors], torch.Tensor] | None" = None
+    embedding: str | None = None
+    head: str | None = None
+    attention: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
+    floor: Callable[[Config, int], float] | None = None
+
+
 def last_values(finished: Finished) -> MetricsLike:
     """Give every curve as `NAME_curve` and its last value as `NAME`, with the seconds; NaN where it diverged."""
     nan = float("nan")
@@ -82,6 +106,7 @@ class Problem:
     log: Callable[[int, int], Sequence[int]] | Sequence[int] | None = None
     ended: Callable[[Mapping[str, Curve]], bool] | None = None
     finish: Callable[[Finished], MetricsLike] = last_values
+    views: Views | None = None
     device: str = "auto"
     precision: str = "float32"
     bfloat16_muon: bool = False

@@ -50,6 +50,7 @@ class BatchedTrainer(Problem):
             twenty by default. The last is always one.
         ended: the curves so far to whether the training is over.
         finish: what is made of a model at its end; `last_values` by default.
+        views: what observables may look at.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         precision: `float32`, `float64`, `tf32` or `bfloat16` (forward passes in it).
         bfloat16_muon: iterate Muon in bfloat16, as published and as `torch.optim.Muon` does; else in `precision`.

@@ -4,53 +4,49 @@ Nothing heavy is imported until a training runs.
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 
-from physai_inverse.errors import InvalidInput
-from physai_inverse.observations import Trainer
-from physai_inverse.trainers.tasks.knobs import Knob, Setting, Task
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete
+from physai_inverse.trainers.tasks.task import MACHINE, Task, TaskTrainer, find_task, make, task_names
 
-__all__ = ["Knob", "Setting", "Task", "describe", "load_task", "task_names"]
-
-TASKS = {"digits": "digits", "modular_addition": "modular_addition"}
-"""Name of a task to its module in this folder."""
-
-
-def task_names() -> tuple[str, ...]:
-    """List the built-in trainings."""
-    return tuple(TASKS)
+__all__ = [
+    "MACHINE",
+    "Knob",
+    "Setting",
+    "Task",
+    "TaskTrainer",
+    "Values",
+    "complete",
+    "describe",
+    "load_task",
+    "task_names",
+]
 
 
 def describe(name: str) -> Task:
     """Give description, source, knobs, settings and metrics of a task.
 
+    Args:
+        name: of a built-in one, or the path of a Python file that holds `TASK`.
+
     Raises:
-        InvalidInput: there is no such task.
+        InvalidInput: there is no such task, or the file holds none.
     """
-    task = _module(name).TASK
-    assert isinstance(task, Task)
-    return task
+    return find_task(name)
 
 
-def load_task(name: str, settings: Mapping[str, object] | None = None) -> Trainer:
+def load_task(name: str, settings: Mapping[str, object] | None = None) -> TaskTrainer:
     """Give the trainer of a task.
 
     Args:
-        name: out of `task_names()`.
-        settings: fixed settings that differ from their defaults; `describe(name).settings` lists them.
+        name: as in `describe`.
+        settings: fixed settings that differ from their defaults; `describe(name).settings` lists them, and every
+            task that trains networks has those of `MACHINE`.
 
     Raises:
         InvalidInput: there is no such task or setting, or a setting cannot be meant.
 
     Example:
-        >>> load_task("digits", {"epochs": 3, "observables": False})
-        DigitsTrainer(epochs=3, device='auto', observables=())
+        >>> load_task("digits", {"epochs": 3, "observables": False}).name
+        'digits'
     """
-    trainer: Trainer = _module(name).make(settings or {})
-    return trainer
-
-
-def _module(name: str):  # type: ignore[no-untyped-def]  # a module, whose members mypy cannot know
-    if name not in TASKS:
-        raise InvalidInput(f"There is no task `{name}`; there are {', '.join(f'`{task}`' for task in TASKS)}.")
-    return import_module(f"physai_inverse.trainers.tasks.{TASKS[name]}")
+    return make(name, settings or {})

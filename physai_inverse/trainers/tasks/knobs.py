@@ -7,7 +7,6 @@ The range is a proposal for a study, which may be widened; what a knob can mean 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from physai_inverse.errors import InvalidInput
@@ -17,28 +16,41 @@ Knob: TypeAlias = Mapping[str, object]
 Setting: TypeAlias = Scalar | Sequence[str]
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a built-in training is, for people and for the writer of a study file.
+class Values(dict[str, Setting]):
+    """Values by name, read by the type that they must have: of knobs or of settings, checked before."""
 
-    Args:
-        name: as in `load_task`.
-        description: one paragraph.
-        source: where the model comes from.
-        knobs: parameter name to knob.
-        settings: fixed settings and their defaults.
-        metrics: metric name to meaning and unit, one line each.
-    """
+    def number(self, name: str) -> float:
+        """Give a number."""
+        value = self[name]
+        assert isinstance(value, int | float)
+        return float(value)
 
-    name: str
-    description: str
-    source: str
-    knobs: Mapping[str, Knob]
-    settings: Mapping[str, Setting]
-    metrics: Mapping[str, str]
+    def whole(self, name: str) -> int:
+        """Give a whole number."""
+        value = self[name]
+        assert isinstance(value, int)
+        return value
+
+    def word(self, name: str) -> str:
+        """Give a text."""
+        value = self[name]
+        assert isinstance(value, str)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Give a truth value."""
+        value = self[name]
+        assert isinstance(value, bool)
+        return value
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Give a list of texts."""
+        value = self[name]
+        assert isinstance(value, tuple)
+        return value
 
 
-def complete(config: Config, knobs: Mapping[str, Knob]) -> dict[str, Scalar]:
+def complete(config: Config, knobs: Mapping[str, Knob]) -> Values:
     """Check a configuration and add the defaults of what it leaves out.
 
     A value for a knob that is inactive (see `when`) is accepted, and the training does not use it.
@@ -52,23 +64,28 @@ def complete(config: Config, knobs: Mapping[str, Knob]) -> dict[str, Scalar]:
     unknown = [name for name in config if name not in knobs]
     if unknown:
         raise InvalidInput(f"`config` has no parameter {_names(unknown)}; there are {_names(knobs)}.")
-    values: dict[str, Scalar] = {}
+    values = Values()
     for name, knob in knobs.items():
         value = config.get(name, knob["default"])
         values[name] = _value(name, value, knob)
     return values
 
 
-def settle(settings: Mapping[str, object], defaults: Mapping[str, Setting], task: str) -> dict[str, object]:
-    """Check the names of settings and add the defaults.
+def settle(settings: Mapping[str, object], defaults: Mapping[str, Setting], task: str) -> Values:
+    """Check settings and add the defaults.
+
+    A setting has the type of its default: whole numbers are at least 1, numbers finite and at least 0. What else
+    it must be is the task's to say.
 
     Raises:
-        InvalidInput: an unknown name.
+        InvalidInput: an unknown name, or a value of another type.
     """
     unknown = [name for name in settings if name not in defaults]
     if unknown:
         raise InvalidInput(f"Task `{task}` has no setting {_names(unknown)}; there are {_names(defaults)}.")
-    return {**defaults, **settings}
+    return Values(
+        {name: _setting(name, settings.get(name, default), default) for name, default in defaults.items()}
+    )
 
 
 def chosen_observables(value: object, available: Sequence[str]) -> tuple[str, ...]:
@@ -158,3 +175,17 @@ def _value(name: str, value: object, knob: Knob) -> Scalar:
 def _names(names: object) -> str:
     assert isinstance(names, Mapping | Sequence)
     return ", ".join(f"`{name}`" for name in names)
+
+
+def _setting(name: str, value: object, default: Setting) -> Setting:
+    if isinstance(default, bool) or not isinstance(default, int | float | str):  # for the task to judge
+        return value  # type: ignore[return-value]
+    if isinstance(default, int):
+        return count(name, value)
+    if isinstance(default, float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise InvalidInput(f"`{name}` must be a finite number of at least 0, not {value!r}.")
+        return float(value)
+    if not isinstance(value, str):
+        raise InvalidInput(f"`{name}` must be a text, not {value!r}.")
+    return value

@@ -12,20 +12,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.observations import Config, Curve, Metric, Scalar
+from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.seeds import child
-from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Finished, Recipe
-from physai_inverse.trainers.tasks.knobs import (
-    Knob,
-    Setting,
-    Task,
-    check_device,
-    chosen_observables,
-    complete,
-    count,
-    settle,
-    share,
-)
+from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, chosen_observables, complete, count, share
+from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +29,11 @@ DESCRIPTION = (
     "answers the others (grokking), or never does; learning rate, weight decay, training share, width and "
     "initialisation decide. One training takes seconds on one CPU core."
 )
-SOURCE = "the task of Power et al. 2022, https://arxiv.org/abs/2201.02177; toy model T1 of our catalogue"
+PHENOMENON = (
+    "Grokking: the delay between knowing and generalising (`grokking_delay`) falls with weight decay and training "
+    "share; four phases with sharp borders (`steps_to_train_90`, `steps_to_test_90`)."
+)
+SOURCE = "the task of Power et al. 2022, https://arxiv.org/abs/2201.02177"
 KNOBS: dict[str, Knob] = {
     "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True, "default": 0.01},
     "weight_decay": {"type": "float", "low": 0.03, "high": 8.0, "log": True, "default": 1.0},
@@ -52,7 +47,6 @@ SETTINGS: dict[str, Setting] = {
     "embedding": 64,
     "threshold": 0.9,
     "settle": 1.5,
-    "device": "auto",
     "observables": True,
 }
 OBSERVABLES: dict[str, str] = {
@@ -82,7 +76,7 @@ METRICS: dict[str, str] = {
     "seconds": "wall time of the training with its observables, in seconds",
     **OBSERVABLES,
 }
-TASK = Task("modular_addition", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS)
+
 
 POINTS_PER_DECADE = 20
 STRONGEST_FREQUENCIES = 4
@@ -91,88 +85,52 @@ SHARPNESS_PRODUCTS = 40
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
-@dataclass(frozen=True)
-class ModularAdditionTrainer(AbstractBatched):
-    """Train a network on modular addition.
+def _trainer(settings: Values) -> BatchedTrainer:
+    p, steps, embedding = count("p", settings["p"], 5), settings.whole("steps"), settings.whole("embedding")
+    if any(p % divisor == 0 for divisor in range(2, math.isqrt(p) + 1)):
+        raise InvalidInput(f"`p` must be a prime number, not {p}.")
+    threshold, wait = share("threshold", settings["threshold"]), settings.number("settle")
+    if 0 < wait < 1:
+        raise InvalidInput(f"`settle` must be 0 or a number of at least 1, not {wait!r}.")
+    settings["observables"] = chosen_observables(settings["observables"], tuple(OBSERVABLES))
 
-    On a CPU the same configuration and seed give the same bits (except `seconds`). A loss that is not finite
-    ends the training: all losses are then NaN, and there are no observables.
-
-    Args:
-        p: prime, the number of tokens.
-        steps: budget of full-batch steps.
-        embedding: dimension of the token embedding.
-        threshold: of the accuracy that counts as reached; the names of the metrics say 90 for any.
-        settle: the training ends early at `settle` times the step at which the test accuracy reached the
-            threshold, if it is above the threshold then; 0 to train to the end of the budget always.
-        device: `auto`, `cpu` or `cuda`.
-        observables: names out of `OBSERVABLES` to measure at the end.
-    """
-
-    p: int = 31
-    steps: int = 3000
-    embedding: int = 64
-    threshold: float = 0.9
-    settle: float = 1.5
-    device: str = "auto"
-    observables: tuple[str, ...] = tuple(OBSERVABLES)
-
-    def batched(self) -> BatchedTrainer:
-        """Give the trainer that does the work."""
-        return BatchedTrainer(
-            build=self._build,
-            loss=_loss,
-            rows=lambda config, seed: _pairs(self.p, _float(_values(config)["train_share"]), seed)[0],
-            steps=self.steps,
-            recipe=_recipe,
-            measure=_measure,
-            given=lambda config, seed: _judged(self.p, _float(_values(config)["train_share"]), seed),
-            log=log_steps(self.steps),
-            ended=self._ended,
-            finish=lambda finished: _finish(finished, self),
-            device=self.device,
-        )
-
-    def _build(self, config: Config) -> "torch.nn.Module":
+    def build(config: Config) -> "torch.nn.Module":
         from physai_inverse.trainers.tasks.sums import Sums
 
         values = _values(config)
-        return Sums(self.p, self.embedding, _integer(values["width"]), _float(values["init_scale"]))
+        return Sums(p, embedding, values.whole("width"), values.number("init_scale"))
 
-    def _ended(self, curves: Mapping[str, Curve]) -> bool:
-        """Say whether it diverged, or has been settled for long enough."""
-        curve = curves["test_accuracy"]
-        reached = math.inf  # since when the accuracy has been at the threshold
-        for step, value in zip(reversed(curve.steps), reversed(curve.values), strict=True):
-            if not value >= self.threshold:
-                break
-            reached = step
-        settled = math.isfinite(reached) and curve.steps[-1] >= self.settle * max(reached, 1)
-        return _diverged(curves) or (bool(self.settle) and settled)
-
-
-def make(settings: Mapping[str, object]) -> ModularAdditionTrainer:
-    """Give a trainer with these settings.
-
-    Raises:
-        InvalidInput: a setting that is not there or cannot be meant.
-    """
-    values = settle(settings, SETTINGS, "modular_addition")
-    p = count("p", values["p"], 5)
-    if any(p % divisor == 0 for divisor in range(2, math.isqrt(p) + 1)):
-        raise InvalidInput(f"`p` must be a prime number, not {p}.")
-    wait = values["settle"]
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or not (wait == 0 or wait >= 1):
-        raise InvalidInput(f"`settle` must be 0 or a number of at least 1, not {wait!r}.")
-    return ModularAdditionTrainer(
-        p,
-        count("steps", values["steps"]),
-        count("embedding", values["embedding"]),
-        share("threshold", values["threshold"]),
-        float(wait),
-        check_device(values["device"]),
-        chosen_observables(values["observables"], tuple(OBSERVABLES)),
+    return BatchedTrainer(
+        build=build,
+        loss=_loss,
+        rows=lambda config, seed: _pairs(p, _values(config).number("train_share"), seed)[0],
+        steps=steps,
+        recipe=_recipe,
+        measure=_measure,
+        given=lambda config, seed: _judged(p, _values(config).number("train_share"), seed),
+        log=log_steps(steps),
+        ended=lambda curves: _ended(curves, threshold, wait),
+        finish=lambda finished: _finish(finished, settings),
     )
+
+
+def _ended(curves: Mapping[str, Curve], threshold: float, wait: float) -> bool:
+    """Say whether it diverged, or has been settled for long enough.
+
+    Args:
+        curves: so far.
+        threshold: of the accuracy that counts as reached; the names of the metrics say 90 for any.
+        wait: the training ends at so many times the step at which the test accuracy reached the threshold, if it
+            is above the threshold then; 0 for never.
+    """
+    curve = curves["test_accuracy"]
+    reached = math.inf  # since when the accuracy has been at the threshold
+    for step, value in zip(reversed(curve.steps), reversed(curve.values), strict=True):
+        if not value >= threshold:
+            break
+        reached = step
+    settled = math.isfinite(reached) and curve.steps[-1] >= wait * max(reached, 1)
+    return _diverged(curves) or (bool(wait) and settled)
 
 
 @dataclass(frozen=True)
@@ -210,7 +168,7 @@ def log_steps(budget: int) -> tuple[int, ...]:
     return tuple(sorted({0, budget, *steps}))
 
 
-def _values(config: Config) -> dict[str, Scalar]:
+def _values(config: Config) -> Values:
     values = complete(config, KNOBS)
     if not values["train_share"]:
         raise InvalidInput("`train_share` must be above 0.")
@@ -219,7 +177,7 @@ def _values(config: Config) -> dict[str, Scalar]:
 
 def _recipe(config: Config) -> Recipe:
     values = _values(config)
-    return Recipe(_float(values["lr"]), "adamw", _float(values["weight_decay"]), betas=(0.9, 0.98))
+    return Recipe(values.number("lr"), "adamw", values.number("weight_decay"), betas=(0.9, 0.98))
 
 
 def _loss(module: "torch.nn.Module", batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
@@ -247,7 +205,7 @@ def _diverged(curves: Mapping[str, Curve]) -> bool:
     return not math.isfinite(float(curves["train_loss"]) + float(curves["test_loss"]))
 
 
-def _finish(finished: Finished, settings: ModularAdditionTrainer) -> dict[str, Metric]:
+def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     from physai_inverse.trainers.batched.layout import flat, layout_of
     from physai_inverse.trainers.observables.curves import delay, first_reaching
 
@@ -260,8 +218,8 @@ def _finish(finished: Finished, settings: ModularAdditionTrainer) -> dict[str, M
     metrics: dict[str, Metric] = {name: float(curves[name]) for name in CURVES}
     metrics["generalisation_gap"] = float(curves["test_loss"]) - float(curves["train_loss"])
     metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
-    early = first_reaching(curves["train_accuracy"], settings.threshold, budget=settings.steps)
-    late = first_reaching(curves["test_accuracy"], settings.threshold, budget=settings.steps)
+    early = first_reaching(curves["train_accuracy"], settings.number("threshold"), budget=settings.whole("steps"))
+    late = first_reaching(curves["test_accuracy"], settings.number("threshold"), budget=settings.whole("steps"))
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late
     between = delay(early, late)
     if between is not None:
@@ -270,10 +228,10 @@ def _finish(finished: Finished, settings: ModularAdditionTrainer) -> dict[str, M
     metrics["parameters"] = float(layout.size)
     if not diverged:
         w = flat(finished.module).requires_grad_()
-        share = _float(_values(finished.config)["train_share"])
-        parts = _pairs(settings.p, share, finished.seed)
+        share = _values(finished.config).number("train_share")
+        parts = _pairs(settings.whole("p"), share, finished.seed)
         train, test = (_Pairs(layout, *(tensor.to(w.device) for tensor in part)) for part in parts)
-        metrics.update(_observe(train, test, w, settings.observables, child(finished.seed, "sharpness")))
+        metrics.update(_observe(train, test, w, settings.names("observables"), child(finished.seed, "sharpness")))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
@@ -339,11 +297,4 @@ def _observe(
     return {name: found[name] for name in names}
 
 
-def _float(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def _integer(value: object) -> int:
-    assert isinstance(value, int)
-    return value
+TASK = Task("modular_addition", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)

@@ -7,24 +7,15 @@ rate and initialisation, and the observables move.
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from physai_inverse.observations import Config, Curve, Measurement, Metric, Scalar
+from physai_inverse.observations import Config, Curve, Measurement, Metric
 from physai_inverse.seeds import child
-from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Finished, Recipe
-from physai_inverse.trainers.tasks.knobs import (
-    Knob,
-    Setting,
-    Task,
-    check_device,
-    chosen_observables,
-    complete,
-    count,
-    settle,
-)
+from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, chosen_observables, complete
+from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +26,10 @@ DESCRIPTION = (
     "A fully connected network learns to read 8x8 images of handwritten digits (1797 images, ten classes; a fixed "
     "stratified split of 60, 20 and 20 % for training, validation and test). One training takes about a second on "
     "one CPU core. High learning rates diverge, and the training can be observed in weights, units and curvature."
+)
+PHENOMENON = (
+    "Rates that are too high diverge; width, depth, rate and initialisation trade against each other (`val_loss`, "
+    "`sharpness`, `dead_units`)."
 )
 SOURCE = (
     "Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits (UCI), as in sklearn.datasets.load_digits"
@@ -58,7 +53,7 @@ KNOBS: dict[str, Knob] = {
     "dropout": {"type": "float", "low": 0.0, "high": 0.5, "below": 1, "default": 0.0},
     "init_scale": {"type": "float", "low": 0.1, "high": 4.0, "log": True, "default": 1.0},
 }
-SETTINGS: dict[str, Setting] = {"epochs": 15, "device": "auto", "observables": True}
+SETTINGS: dict[str, Setting] = {"epochs": 15, "observables": True}
 OBSERVABLES: dict[str, str] = {
     "weight_norm": "Euclidean norm of all parameters at the end",
     "effective_rank": "entropy rank (from variances) of the last hidden activations on validation data, centred",
@@ -84,7 +79,7 @@ METRICS: dict[str, str] = {
     "seconds": "wall time of the training with its observables, in seconds",
     **OBSERVABLES,
 }
-TASK = Task("digits", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS)
+
 
 SPLIT_SEED = 20260101  # part of the task: every training sees the same split
 PIXEL_MEAN, PIXEL_DEVIATION = 4.884, 6.017  # over all pixels of all images
@@ -94,52 +89,20 @@ SHARPNESS_TOLERANCE = 1e-2
 SHARPNESS_PRODUCTS = 40
 
 
-@dataclass(frozen=True)
-class DigitsTrainer(AbstractBatched):
-    """Train a network on the digits.
-
-    On a CPU the same configuration and seed give the same bits (except `seconds`). A training or
-    validation loss that is not finite ends the training: all losses are then NaN, and there are no observables.
-
-    Args:
-        epochs: passes over the training data.
-        device: `auto`, `cpu` or `cuda`.
-        observables: names out of `OBSERVABLES` to measure at the end.
-    """
-
-    epochs: int = 15
-    device: str = "auto"
-    observables: tuple[str, ...] = tuple(OBSERVABLES)
-
-    def batched(self) -> BatchedTrainer:
-        """Give the trainer that does the work."""
-        data = load()
-        return BatchedTrainer(
-            build=_build,
-            loss=_loss,
-            rows=data["train"],
-            epochs=self.epochs,
-            recipe=_recipe,
-            measure=_measure,
-            given=(*data["train"], *data["val"]),
-            log=lambda steps, epoch: range(epoch, steps + 1, epoch),
-            ended=_diverged,
-            finish=lambda finished: _finish(finished, self),
-            device=self.device,
-        )
-
-
-def make(settings: Mapping[str, object]) -> DigitsTrainer:
-    """Give a trainer with these settings.
-
-    Raises:
-        InvalidInput: a setting that is not there or cannot be meant.
-    """
-    values = settle(settings, SETTINGS, "digits")
-    return DigitsTrainer(
-        count("epochs", values["epochs"]),
-        check_device(values["device"]),
-        chosen_observables(values["observables"], tuple(OBSERVABLES)),
+def _trainer(settings: Values) -> BatchedTrainer:
+    settings["observables"] = chosen_observables(settings["observables"], tuple(OBSERVABLES))
+    data = load()
+    return BatchedTrainer(
+        build=_build,
+        loss=_loss,
+        rows=data["train"],
+        epochs=settings.whole("epochs"),
+        recipe=_recipe,
+        measure=_measure,
+        given=(*data["train"], *data["val"]),
+        log=lambda steps, epoch: range(epoch, steps + 1, epoch),
+        ended=_diverged,
+        finish=lambda finished: _finish(finished, settings),
     )
 
 
@@ -152,29 +115,29 @@ def _build(config: Config) -> "torch.nn.Module":
     values, network = _network(config)
     layers: list[nn.Module] = []
     for before, after in pairwise(network.sizes):
-        layers += [network.linear(before, after, _float(values["init_scale"])), LAYERS[network.activation]()]
-        layers.append(nn.Dropout(_float(values["dropout"])))
+        layers += [network.linear(before, after, values.number("init_scale")), LAYERS[network.activation]()]
+        layers.append(nn.Dropout(values.number("dropout")))
     return nn.Sequential(*layers[:-2])
 
 
-def _network(config: Config) -> "tuple[dict[str, Scalar], MLP]":
+def _network(config: Config) -> "tuple[Values, MLP]":
     """Give the values of all knobs, and the form of the network."""
     from physai_inverse.trainers.tasks.mlp import MLP
 
     values = complete(config, KNOBS)
-    width, depth = _integer(values["width"]), _integer(values["depth"])
+    width, depth = values.whole("width"), values.whole("depth")
     return values, MLP((PIXELS, *[width] * depth, 10), str(values["activation"]))
 
 
 def _recipe(config: Config) -> Recipe:
     values = complete(config, KNOBS)
-    momentum = _float(values["momentum"]) if values["optimizer"] == "sgd" else None
+    momentum = values.number("momentum") if values["optimizer"] == "sgd" else None
     return Recipe(
-        _float(values["lr"]),
+        values.number("lr"),
         str(values["optimizer"]),
-        _float(values["weight_decay"]),
+        values.number("weight_decay"),
         momentum,
-        batch_size=_integer(values["batch_size"]),
+        batch_size=values.whole("batch_size"),
     )
 
 
@@ -205,7 +168,7 @@ def _diverged(curves: Mapping[str, Curve]) -> bool:
     return not math.isfinite(float(curves["train_loss"]) + float(curves["val_loss"]))
 
 
-def _finish(finished: Finished, settings: DigitsTrainer) -> dict[str, Metric]:
+def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     import torch
 
     from physai_inverse.trainers.batched.layout import flat
@@ -233,11 +196,11 @@ def _finish(finished: Finished, settings: DigitsTrainer) -> dict[str, Metric]:
     epochs = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
     for name, curve in curves.items():
         metrics[f"{name}_curve"] = Curve(epochs, curve.values)
-    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, settings.epochs)
+    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, settings.whole("epochs"))
     metrics["parameters"] = float(network.layout.size)
     if not diverged:
         seed = child(finished.seed, "sharpness")
-        metrics.update(_observe(network, w, data, settings.observables, seed))
+        metrics.update(_observe(network, w, data, settings.names("observables"), seed))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
@@ -313,11 +276,4 @@ def load() -> dict[str, tuple["torch.Tensor", "torch.Tensor"]]:
     return data
 
 
-def _float(value: object) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
-
-
-def _integer(value: object) -> int:
-    assert isinstance(value, int)
-    return value
+TASK = Task("digits", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)

@@ -1,0 +1,1 @@
+"""The laws, a file for each phenomenon; a file holds `LAWS`, a tuple of `Law`."""

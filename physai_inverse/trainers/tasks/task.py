@@ -1,0 +1,180 @@
+"""A task: a training with its knobs, settings and metrics as plain data, and the trainer that does it.
+
+A task is one small file that holds `TASK = Task(...)`: those in `catalogue/` are built in, and a study file names
+any other by its path. Nothing heavy is imported on reading one: `trainer` imports torch when it is called.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import overload
+
+from physai_inverse.errors import InvalidInput, PhysaiInverseError, TrialFailed
+from physai_inverse.observations import Config, Metric, Trainer, as_metrics
+from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Report
+from physai_inverse.trainers.batched.trainer import PRECISIONS
+from physai_inverse.trainers.function import load_file
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, check_device, settle
+
+FOLDER = Path(__file__).parent / "catalogue"
+ENDING = ".py"
+MACHINE: Mapping[str, Setting] = MappingProxyType({"device": "auto", "precision": "float32"})
+"""Settings that every task with a `BatchedTrainer` has."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a built-in training is, for people and for the writer of a study file.
+
+    Args:
+        name: as in `load_task`.
+        description: one paragraph: data, network, loss, about how long one training takes.
+        source: where the model comes from.
+        knobs: parameter name to knob; see `knobs`.
+        settings: fixed settings and their defaults, without those of `MACHINE`.
+        metrics: metric name to meaning and unit, one line each.
+        trainer: settings to what trains: a `BatchedTrainer`, or any callable `(config, seed)` that gives metrics
+            where nothing is trained by gradients. Its functions read a configuration by
+            `complete(config, KNOBS)`, which checks it and adds defaults.
+        phenomenon: what the task shows, and by which metric one sees it.
+    """
+
+    name: str
+    description: str
+    source: str
+    knobs: Mapping[str, Knob]
+    settings: Mapping[str, Setting]
+    metrics: Mapping[str, str]
+    trainer: Callable[[Values], Trainer]
+    phenomenon: str = ""
+
+
+@dataclass(frozen=True)
+class TaskTrainer(AbstractBatched):
+    """A task with its settings, as a trainer; travels to other processes by its name.
+
+    Args:
+        name: of a built-in task, or the path of a file that holds one.
+        settings: all of them.
+    """
+
+    name: str
+    settings: tuple[tuple[str, Setting], ...]
+
+    @overload
+    def __call__(self, configs: Config, seeds: int, watch: object = None) -> dict[str, Metric]: ...
+
+    @overload
+    def __call__(
+        self, configs: Sequence[Config], seeds: Sequence[int], watch: Report | None = None
+    ) -> list[dict[str, Metric] | TrialFailed]: ...
+
+    def __call__(
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], watch: object = None
+    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
+        """Train one configuration or many together; see `BatchedTrainer`, which calls `watch` its `report`.
+
+        Raises:
+            InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
+                value that cannot be meant.
+            TrialFailed: the device is not there.
+        """
+        trainer = self.trainer()
+        if isinstance(trainer, BatchedTrainer):
+            return super().__call__(configs, seeds, watch)  # type: ignore[arg-type]
+        if isinstance(configs, Mapping):
+            return as_metrics(trainer(configs, seeds))
+        assert not isinstance(seeds, int)
+        return [_tried(trainer, config, seed) for config, seed in zip(configs, seeds, strict=True)]
+
+    def trainer(self) -> Trainer:
+        """Give what does the work."""
+        task = find_task(self.name)
+        values = Values(self.settings)
+        trainer = task.trainer(values)
+        if not isinstance(trainer, BatchedTrainer):
+            return trainer
+        return replace(trainer, device=values.word("device"), precision=values.word("precision"))
+
+    def batched(self) -> BatchedTrainer:
+        """Give the trainer that trains many together.
+
+        Raises:
+            InvalidInput: nothing is trained by gradients here.
+        """
+        trainer = self.trainer()
+        if not isinstance(trainer, BatchedTrainer):
+            raise InvalidInput(f"The task `{self.name}` trains nothing that could be stacked.")
+        return trainer
+
+    def with_settings(self, **settings: Setting) -> "TaskTrainer":
+        """Give the same task with other settings.
+
+        Raises:
+            InvalidInput: a setting that is not there or cannot be meant.
+        """
+        return make(self.name, {**dict(self.settings), **settings})
+
+
+def make(name: str, settings: Mapping[str, object]) -> TaskTrainer:
+    """Give the trainer of a task.
+
+    Raises:
+        InvalidInput: there is no such task or setting, or a setting cannot be meant.
+    """
+    task = find_task(name)
+    values = settle(settings, {**task.settings, **MACHINE}, task.name)
+    check_device(values["device"])
+    if values["precision"] not in PRECISIONS:
+        listed = ", ".join(f"`{word}`" for word in PRECISIONS)
+        raise InvalidInput(f"`precision` must be one of {listed}, not {values['precision']!r}.")
+    task.trainer(Values(values))  # what a task refuses is told now
+    place = str(Path(name).resolve()) if name.endswith(ENDING) else name
+    return TaskTrainer(place, tuple(values.items()))
+
+
+def task_names() -> tuple[str, ...]:
+    """List the built-in trainings."""
+    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{ENDING}") if path.stem != "__init__"))
+
+
+def find_task(name: str) -> Task:
+    """Give description, source, knobs, settings and metrics of a task.
+
+    Args:
+        name: of a built-in one, or the path of a Python file that holds `TASK`.
+
+    Raises:
+        InvalidInput: there is no such task, or the file holds none.
+    """
+    if name in task_names():
+        module = import_module(f"{__package__}.catalogue.{name}")
+    elif name.endswith(ENDING):
+        module = _module_of(str(Path(name).resolve()))
+    else:
+        listed = ", ".join(f"`{task}`" for task in task_names())
+        raise InvalidInput(
+            f"There is no task `{name}`; there are {listed}. A task of your own is named by the path of its file, "
+            "such as `my_task.py`."
+        )
+    task = getattr(module, "TASK", None)
+    if not isinstance(task, Task):
+        raise InvalidInput(f"`{name}` must hold `TASK = Task(...)`, not {type(task).__name__}.")
+    return task
+
+
+@lru_cache(maxsize=16)
+def _module_of(path: str) -> ModuleType:
+    return load_file(path, Path())
+
+
+def _tried(trainer: Trainer, config: Config, seed: int) -> dict[str, Metric] | TrialFailed:
+    try:
+        return as_metrics(trainer(config, seed))
+    except TrialFailed as failed:
+        return failed
+    except PhysaiInverseError as error:
+        return TrialFailed(str(error), kind="bug")
