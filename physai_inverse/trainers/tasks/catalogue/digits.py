@@ -91,15 +91,14 @@ SHARPNESS_PRODUCTS = 40
 
 def _trainer(settings: Values) -> BatchedTrainer:
     settings["observables"] = chosen_observables(settings["observables"], tuple(OBSERVABLES))
-    data = load()
     return BatchedTrainer(
         build=_build,
         loss=_loss,
-        rows=data["train"],
+        rows=lambda config, seed: load()["train"],  # noqa: ARG005 - read when a training runs
         epochs=settings.whole("epochs"),
         recipe=_recipe,
         measure=_measure,
-        given=(*data["train"], *data["val"]),
+        given=lambda config, seed: (*load()["train"], *load()["val"]),  # noqa: ARG005
         log=lambda steps, epoch: range(epoch, steps + 1, epoch),
         ended=_diverged,
         finish=lambda finished: _finish(finished, settings),
