@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from physai_inverse.cli import import_command, loop_commands, question_commands, record_commands, start_commands
+from physai_inverse.cli import (
+    import_command,
+    loop_commands,
+    question_commands,
+    record_commands,
+    reproduce_command,
+    start_commands,
+)
 from physai_inverse.cli.guard import GuardedGroup
 
 EXIT_CODES = (
@@ -61,6 +68,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "backup": (record_commands.backup, ("backup study.yaml copy.db",)),
     "check": (record_commands.check, ("check study.yaml",)),
     "restore": (record_commands.restore, ("restore study.yaml copy.db",)),
+    "reproduce": (
+        reproduce_command.reproduce,
+        ("reproduce", "reproduce 7 16 17 --figures laws", "reproduce --list"),
+    ),
     "tasks": (start_commands.tasks, ("tasks",)),
     "schema": (start_commands.schema, ("schema > study.schema.json",)),
     "version": (start_commands.version, ("version",)),

@@ -9,6 +9,7 @@ from physai_inverse.report.calibration import plot_calibration
 from physai_inverse.report.effects import plot_effects, plot_shares
 from physai_inverse.report.figures import Figure
 from physai_inverse.report.gallery import write_figures
+from physai_inverse.report.laws import plot_law, write_laws, write_laws_page
 from physai_inverse.report.maps import plot_map
 from physai_inverse.report.matrix import plot_metrics
 from physai_inverse.report.page import write_report
@@ -21,6 +22,7 @@ __all__ = [
     "Figure",
     "plot_calibration",
     "plot_effects",
+    "plot_law",
     "plot_map",
     "plot_metrics",
     "plot_predicted",
@@ -29,5 +31,7 @@ __all__ = [
     "plot_slices",
     "plot_tradeoff",
     "write_figures",
+    "write_laws",
+    "write_laws_page",
     "write_report",
 ]

@@ -1,0 +1,55 @@
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from physai_inverse.report import plot_law, write_laws, write_laws_page
+from physai_inverse.reproduction import Check, Law, Line, Outcome, Picture, Reproduced
+
+PICTURE = Picture(
+    "weight decay",
+    "steps",
+    (
+        Line("seed 0", (0.1, 1.0), (4000.0, 400.0)),
+        Line("seed 0", (0.1, 1.0), (4000.0, 400.0), "line"),
+        Line("theory", (0.1, 1.0), (4100.0, 410.0), "dashed"),
+    ),
+    log_x=True,
+    log_y=True,
+)
+
+
+def outcome(seed: int) -> Outcome:
+    return Outcome((Check("slope", -1.0 - seed, -1.25, -0.75),), PICTURE, "Ends at 2.")
+
+
+LAW = Law(1, "grokking time", "Time <= 1/decay.", "while it is slow", "somebody 2020", "", 1.0, outcome)
+
+
+def found(*, holds: bool = True) -> Reproduced:
+    return Reproduced(LAW, outcome(0 if holds else 1), None, 2.0)
+
+
+def test_a_line_and_its_points_share_a_colour_and_a_legend_entry() -> None:
+    points, line, theory = cast("list[dict[str, Any]]", plot_law(PICTURE)["data"])
+    assert points["marker"]["color"] == line["line"]["color"] != theory["line"]["color"]
+    assert [points["showlegend"], line["showlegend"], theory["showlegend"]] == [True, False, True]
+    assert theory["line"]["dash"] == "dash"
+
+
+def test_the_page_tells_every_law_and_escapes_what_it_says(tmp_path: Path) -> None:
+    broken = Reproduced(LAW, None, "no <memory>", 1.0)
+    text = write_laws_page([found(), found(holds=False), broken], tmp_path / "laws.html").read_text()
+    assert "1 of 3 laws hold" in text
+    assert "Time &lt;= 1/decay." in text
+    assert "no &lt;memory&gt;" in text
+    assert "-1.25 to -0.75" in text
+    assert "does not hold" in text
+    assert 'http-equiv="Content-Security-Policy"' in text
+
+
+def test_figures_are_named_for_their_laws(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (path,) = write_laws([found(), Reproduced(LAW, None, "no", 1.0)], tmp_path / "figures")
+    assert path.name == "law-01-grokking-time.svg"
+    assert path.read_text().lstrip().startswith("<?xml")
