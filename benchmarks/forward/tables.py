@@ -140,22 +140,28 @@ def _cells(rows: list[dict[str, str]], name: str) -> Parameter:
     return Choice(sorted({row[name] for row in rows}))
 
 
-def _instance(table: str, instance: str, space: Space, metric: str) -> Callable[[], Task]:
+def instance(table: str, instance: str, space: Space, metric: str) -> Callable[[], Task]:
+    """Give what reads one metric of one instance of a pooled table."""
+
     def made() -> Task:
-        rows = [row for row in _pool(table) if row["instance"] == instance]
+        rows = [row for row in pool(table) if row["instance"] == instance]
         return task(f"{table}/{instance} {metric}", table, space, rows, [metric])
 
     return made
 
 
-def _plain(file: str, kind: str, space: Space, metric: str) -> Callable[[], Task]:
+def plain(file: str, kind: str, space: Space, metric: str) -> Callable[[], Task]:
+    """Give what reads one metric of a plain table."""
+
     def made() -> Task:
         return task(f"{file.removesuffix('.csv')} {metric}", kind, space, read(file), [metric])
 
     return made
 
 
-def _mixture(metric: str) -> Callable[[], Task]:
+def mixture(metric: str) -> Callable[[], Task]:
+    """Give what reads one loss of the data mixtures."""
+
     def made() -> Task:
         rows = read("regmix/train_1m.csv")
         space = Space(mixture=Shares([name for name in rows[0] if name.startswith("w_")]))
@@ -165,7 +171,8 @@ def _mixture(metric: str) -> Callable[[], Task]:
 
 
 @cache
-def _pool(table: str) -> list[dict[str, str]]:
+def pool(table: str) -> list[dict[str, str]]:
+    """Read a table of many instances."""
     with gzip.open(DATA / "yahpo_tables" / f"{table}.csv.gz", "rt", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -186,23 +193,23 @@ def sources() -> dict[str, Callable[[], Task]]:
         ("rbv2_xgboost", XGBOOST, ("acc_t100", "timetrain_t100")),
     ):
         if (DATA / "yahpo_tables" / f"{table}.csv.gz").exists():
-            for place, instance in enumerate(sorted({row["instance"] for row in _pool(table)}, key=int)):
+            for place, number in enumerate(sorted({row["instance"] for row in pool(table)}, key=int)):
                 metric = metrics[place % 2]  # every second instance the one, the others the other
-                found[f"{table}/{instance} {metric}"] = _instance(table, instance, given, metric)
-    plain: tuple[tuple[str, str, Space, tuple[str, ...]], ...] = (
+                found[f"{table}/{number} {metric}"] = instance(table, number, given, metric)
+    columns: tuple[tuple[str, str, Space, tuple[str, ...]], ...] = (
         ("llm_overtraining/runs.csv", "llm", LANGUAGE, ("loss_c4_val", "err_avg_17")),
         ("llm_overtraining/shape_grid.csv", "llm", SHAPES, ("loss",)),
         ("data_constrained/runs.csv", "data", REPEATED, ("val_loss",)),
         ("grokking/addition_regression.csv", "grokking", PHASES, ("steps_to_train_acc",)),
         ("grokking/addition_with_rqi_coarse.csv", "grokking", PHASES, ("representation_quality",)),
     )
-    for file, kind, given, names in plain:
+    for file, kind, given, names in columns:
         if (DATA / file).exists():
             for metric in names:
-                found[f"{file.removesuffix('.csv')} {metric}"] = _plain(file, kind, given, metric)
+                found[f"{file.removesuffix('.csv')} {metric}"] = plain(file, kind, given, metric)
     if (DATA / "regmix" / "train_1m.csv").exists():
         for metric in MIXTURE_LOSSES:
-            found[f"regmix/train_1m {metric}"] = _mixture(metric)
+            found[f"regmix/train_1m {metric}"] = mixture(metric)
     return found
 
 

@@ -5,7 +5,7 @@ predicts rows that it had not seen, and the weights are found from that (`stacki
 no numerical library.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -55,16 +55,29 @@ class Mixture(AbstractSurrogate):
         Raises:
             FitFailed: the covariance of a metric could not be factored.
         """
-        forward = self.process.fit(data, seed=seed, metrics=metrics)
+        from physai_inverse.surrogates.related import richer
+
+        wanted = list(data.columns) if metrics is None else [name for name in metrics if name in data.columns]
+        rows = {name: len(column.rows) for name, column in data.columns.items()}
+        asked = {name: richer(rows, name) for name in wanted if rows[name] >= LEAST_ROWS}
+        helping = [name for name in data.columns if any(name in others for others in asked.values())]
+        forward = self.process.fit(data, seed=seed, metrics=list(dict.fromkeys([*wanted, *helping])))
         models = {
-            name: _mixed(model, data, data.columns[name], seed=child(seed, "mixture", name))
-            for name, model in forward.models.items()
+            name: _mixed(
+                forward.models[name],
+                data,
+                data.columns[name],
+                {other: forward.models[other] for other in asked.get(name, ())},
+                seed=child(seed, "mixture", name),
+            )
+            for name in wanted
+            if name in forward.models
         }
         return replace(forward, models=models)
 
 
 def members() -> "tuple[AbstractMember, ...]":
-    """Give the members that every metric tries, the process first."""
+    """Give the members that every metric tries by itself, the process first."""
     from physai_inverse.surrogates.ensemble import Ensemble
     from physai_inverse.surrogates.laws.member import LawMember
     from physai_inverse.surrogates.local import LocalProcess
@@ -86,13 +99,21 @@ def members() -> "tuple[AbstractMember, ...]":
     )
 
 
-def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: int) -> AbstractMetricModel:
+def _mixed(
+    model: AbstractMetricModel,
+    data: Dataset,
+    column: Column,
+    others: Mapping[str, AbstractMetricModel],
+    *,
+    seed: int,
+) -> AbstractMetricModel:
     import numpy as np
 
     from physai_inverse.seeds import generator
     from physai_inverse.surrogates.member import Task
     from physai_inverse.surrogates.metric import MetricProcess
     from physai_inverse.surrogates.mixed import Candidate, MixedModel
+    from physai_inverse.surrogates.related import Related
 
     rows = column.rows
     valued = np.flatnonzero(column.censored[rows] == 0)
@@ -102,7 +123,7 @@ def _mixed(model: AbstractMetricModel, data: Dataset, column: Column, *, seed: i
     judged = np.sort(generator(seed, "judged").permutation(len(rows))[:MAX_JUDGED])
     task = Task.of(model, data.units[rows], column, judged)
     candidates = []
-    for member in members():
+    for member in (*members(), Related(others)):
         fitted = member.fit(task, seed=child(seed, "member", member.name))
         if fitted is not None:
             candidates += [
