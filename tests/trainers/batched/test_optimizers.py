@@ -147,12 +147,12 @@ def test_factors_on_the_rate_are_those_of_parameter_groups(optimizer: str) -> No
     if optimizer == "muon":
         theirs.append(torch.optim.Muon([weight], momentum=0.9, weight_decay=0.1))
         groups = [bias]
-    kind: Callable[..., torch.optim.Optimizer] = {
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
         "sgd": partial(torch.optim.SGD, momentum=0.9),
         "adam": torch.optim.Adam,
         "rmsprop": torch.optim.RMSprop,
-    }.get(optimizer, torch.optim.AdamW)
-    theirs.append(kind(groups, weight_decay=0.1))
+    }
+    theirs.append(kinds.get(optimizer, torch.optim.AdamW)(groups, weight_decay=0.1))
     ours = Optimizer([Recipe(0.1, optimizer), recipe], [STEPS] * 2, W, LAYOUT, [LAYOUT] * 2)
     for step in range(STEPS):
         ours.step(W, slope(W))
