@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import blake2b
 from typing import TypeAlias
@@ -109,6 +110,10 @@ class Nursery:
             module = problem.build(config)
         if not isinstance(module, nn.Module):
             raise InvalidInput(f"`build` must give a torch.nn.Module, not {type(module).__name__}.")
+        for pattern, _ in recipe.factors:
+            if not any(fnmatchcase(name, pattern) for name, _ in module.named_parameters()):
+                listed = ", ".join(f"`{name}`" for name, _ in module.named_parameters())
+                raise InvalidInput(f"`factors` has the pattern `{pattern}`, which fits none of {listed}.")
         module.to(self._convert.device, self._convert.dtype)
         if recipe.init_scale != 1:
             with torch.no_grad():

@@ -95,17 +95,25 @@ class Muon:
         self._shapes = self._groups()
 
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: float | torch.Tensor, number: int) -> None:
-        """Take one step."""
+        """Take one step.
+
+        Args:
+            W: [k, P].
+            G: [k, P].
+            lr: one for all, or [k, 1], or [k, P].
+            number: of the step.
+        """
         if self._rest is not None:
             part = self._part(W)
-            self._rest.step(part, self._part(G), lr * self._ratio, number)
+            own = self._part(lr) if isinstance(lr, torch.Tensor) and lr.shape[1] > 1 else lr
+            self._rest.step(part, self._part(G), own * self._ratio, number)
         self._B.lerp_(G, self._weight.expand_as(G))
         U = torch.lerp(G, self._B, self._momentum.expand_as(G))
-        rates = lr.expand(len(W), 1) if isinstance(lr, torch.Tensor) else W.new_full((len(W), 1), lr)
-        keep = 1 - rates * self._decay
+        all_rates = lr.expand_as(W) if isinstance(lr, torch.Tensor) else W.new_full((1, 1), lr).expand_as(W)
         views, updates = self._layout.views(W), self._layout.views(U)
         for name, groups in self._shapes.items():
-            views[name].mul_(keep.unsqueeze(2))
+            rates = all_rates[:, self._layout.slices[name]][:, :1]  # one for the whole matrix
+            views[name].mul_((1 - rates * self._decay).unsqueeze(2))
             for (rows, columns), chosen in groups.items():
                 scale = math.sqrt(max(1.0, rows / columns))
                 D = orthogonalize(updates[name][chosen, :rows, :columns], bfloat16=self._bfloat16)

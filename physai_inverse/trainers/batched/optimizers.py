@@ -5,6 +5,7 @@ Written out because `torch.optim` knows one rate for all rows, and because its f
 
 Symbols, all [k, P] unless said: `W` parameters, `G` gradients (may be overwritten), `V` velocities or first
 moments, `S` second moments, `T` room for what is in between; a column is [k, 1], or a number where all are equal.
+A rate is a column, or [k, P] where parameters of one model have different ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,6 +40,15 @@ def column(values: Sequence[float], like: torch.Tensor) -> Column:
     if len(set(values)) == 1:
         return values[0]
     return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
+
+
+def factors(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> torch.Tensor | None:
+    """Give the factor on the rate of each parameter, [k, P]; None where all are 1."""
+    if not any(recipe.factors for recipe in recipes):
+        return None
+    table = [[recipe.factor_of(name) for name in layout.shapes] for recipe in recipes]
+    lengths = torch.tensor(layout.lengths, device=like.device)
+    return torch.tensor(table, dtype=torch.float64).to(like).repeat_interleave(lengths, dim=1)
 
 
 def kept(value: Column, rows: torch.Tensor) -> Column:
@@ -247,6 +257,7 @@ class Optimizer:
         }
         self._recipes, self._steps, self._number = list(recipes), list(steps), 0
         self._parts: list[tuple[Rule, slice]] = []
+        self._factors = factors(recipes, layout, W)
         self._rates: torch.Tensor | None = None
         start = 0
         while start < len(recipes):
@@ -265,6 +276,8 @@ class Optimizer:
         self._number += 1
         for rule, place in self._parts:
             rate = lr[place] if isinstance(lr, torch.Tensor) else lr
+            if self._factors is not None:
+                rate = rate * self._factors[place]
             rule.step(W[place], G[place], rate, self._number)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -278,6 +291,8 @@ class Optimizer:
                 parts.append((rule, slice(start, start + len(inside))))
                 start += len(inside)
         self._parts = parts
+        if self._factors is not None:
+            self._factors = self._factors[list(rows)]
         self._recipes = [self._recipes[row] for row in rows]
         self._steps = [self._steps[row] for row in rows]
         self._rates = None

@@ -5,6 +5,7 @@ Every model of a stack has a recipe of its own.
 
 import math
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config
@@ -33,6 +34,8 @@ class Recipe:
         final: share of `lr` at which `cosine` and `linear` end.
         batch_size: rows a step; None for all.
         init_scale: factor on the first values of every parameter with at least two dimensions.
+        factors: patterns of parameter names (`*` for anything) with a factor each on the learning rate, as of
+            parameter groups; the first pattern that fits counts, and 1 where none does.
 
     Raises:
         InvalidInput: a value that cannot be meant.
@@ -51,6 +54,7 @@ class Recipe:
     final: float = 0.0
     batch_size: int | None = None
     init_scale: float = 1.0
+    factors: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name, word, known in (
@@ -69,6 +73,7 @@ class Recipe:
             "final": self.final,
             "epsilon": self.epsilon,
             "init_scale": self.init_scale,
+            **{f"factors` of `{pattern}": factor for pattern, factor in self.factors},
         }
         for name, value in least.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
@@ -104,8 +109,12 @@ class Recipe:
         left = 1 - progress if self.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * progress))
         return self.final + (1 - self.final) * left
 
+    def factor_of(self, parameter: str) -> float:
+        """Give the factor on the learning rate of the parameter of this name."""
+        return next((factor for pattern, factor in self.factors if fnmatchcase(parameter, pattern)), 1.0)
 
-READ = frozenset(item.name for item in fields(Recipe)) - {"betas"}
+
+READ = frozenset(item.name for item in fields(Recipe)) - {"betas", "factors"}
 
 
 def recipe_of(config: Config) -> Recipe:

@@ -134,3 +134,36 @@ def test_muon_trains_matrices_and_leaves_embeddings_and_biases() -> None:
     assert not is_matrix("embedding.weight", (3, 4))
     assert not is_matrix("embedding", (3, 4))
     assert not is_matrix("0.bias", (3,))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop", "muon"])
+def test_factors_on_the_rate_are_those_of_parameter_groups(optimizer: str) -> None:
+    recipe = Recipe(0.05, optimizer, 0.1, momentum=0.9, factors=(("w*", 0.25), ("*", 3.0), ("bias", 7.0)))
+    W = normal(2, LAYOUT.size)
+    parts = {name: LAYOUT.views(W)[name][1].clone().requires_grad_() for name in ("weight", "bias")}
+    weight, bias = ({"params": [parts[name]], "lr": lr} for name, lr in (("weight", 0.0125), ("bias", 0.15)))
+    groups = [weight, bias]
+    theirs: list[torch.optim.Optimizer] = []
+    if optimizer == "muon":
+        theirs.append(torch.optim.Muon([weight], momentum=0.9, weight_decay=0.1))
+        groups = [bias]
+    kind: Callable[..., torch.optim.Optimizer] = {
+        "sgd": partial(torch.optim.SGD, momentum=0.9),
+        "adam": torch.optim.Adam,
+        "rmsprop": torch.optim.RMSprop,
+    }.get(optimizer, torch.optim.AdamW)
+    theirs.append(kind(groups, weight_decay=0.1))
+    ours = Optimizer([Recipe(0.1, optimizer), recipe], [STEPS] * 2, W, LAYOUT, [LAYOUT] * 2)
+    for step in range(STEPS):
+        ours.step(W, slope(W))
+        if step == 5:
+            ours.keep([1])
+            W = W[1:]
+        for part in parts.values():
+            part.grad = slope(part.detach())
+        with own_precision():
+            for one in theirs:
+                one.step()
+    found = LAYOUT.views(W[0 if len(W) == 1 else 1])
+    for name, part in parts.items():
+        torch.testing.assert_close(found[name], part.detach(), rtol=1e-10, atol=1e-12)

@@ -22,6 +22,12 @@ def test_a_schedule_warms_up_and_falls_to_its_end() -> None:
     assert Recipe(1.0).factor(99, 100) == 1.0
 
 
+def test_the_first_pattern_that_fits_a_parameter_gives_its_factor() -> None:
+    recipe = Recipe(0.1, factors=(("2.weight", 0.5), ("*.weight", 0.25)))
+    names = ("0.weight", "2.weight", "2.bias")
+    assert [recipe.factor_of(name) for name in names] == [0.25, 0.5, 1.0]
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -31,6 +37,7 @@ def test_a_schedule_warms_up_and_falls_to_its_end() -> None:
         ({"lr": 0.1, "schedule": "step"}, "`schedule` must be one of `constant`"),
         ({"lr": 0.1, "betas": (0.9, 1.0)}, "`betas` must be at least 0 and below 1"),
         ({"lr": 0.1, "batch_size": 0}, "`batch_size` must be a whole number"),
+        ({"lr": 0.1, "factors": (("0.*", -1.0),)}, r"`factors` of `0\.\*` must be a finite number"),
     ],
 )
 def test_a_recipe_that_cannot_be_meant_is_refused(values: dict[str, object], message: str) -> None:
