@@ -28,7 +28,7 @@ def first_reaching(curve: Curve, threshold: float, *, budget: float | None = Non
 
 
 def settled_since(curve: Curve, threshold: float) -> float:
-    """Give the first logged step from which on the curve is at least `threshold`; infinite where its end is not."""
+    """Give the first logged step from which on the curve is at least `threshold`; infinity if never."""
     since = math.inf
     for step, value in zip(reversed(curve.steps), reversed(curve.values), strict=True):
         if not value >= threshold:
