@@ -285,6 +285,13 @@ def test_the_first_step_at_a_threshold_is_found_or_censored() -> None:
     assert curves.first_reaching(curve, 0.99, budget=100) == Measurement(100, censored="above")
 
 
+def test_a_curve_is_settled_since_it_last_came_back_to_its_threshold() -> None:
+    curve = Curve((0, 10, 20, 30, 40), (0.9, 0.4, 0.9, 0.8, 0.95))
+    assert curves.settled_since(curve, 0.8) == 20
+    assert curves.settled_since(curve, 0.3) == 0
+    assert curves.settled_since(curve, 0.96) == math.inf
+
+
 def test_a_delay_is_censored_with_the_late_event_and_unknown_without_the_early_one() -> None:
     reached, censored = Measurement(100), Measurement(3000, censored="above")
     assert curves.delay(reached, Measurement(700)) == Measurement(600)

@@ -110,10 +110,11 @@ class Nursery:
             module = problem.build(config)
         if not isinstance(module, nn.Module):
             raise InvalidInput(f"`build` must give a torch.nn.Module, not {type(module).__name__}.")
-        for pattern, _ in recipe.factors:
-            if not any(fnmatchcase(name, pattern) for name, _ in module.named_parameters()):
-                listed = ", ".join(f"`{name}`" for name, _ in module.named_parameters())
-                raise InvalidInput(f"`factors` has the pattern `{pattern}`, which fits none of {listed}.")
+        for field, values in (("factors", recipe.factors), ("decays", recipe.decays)):
+            for pattern, _ in values:
+                if not any(fnmatchcase(name, pattern) for name, _ in module.named_parameters()):
+                    listed = ", ".join(f"`{name}`" for name, _ in module.named_parameters())
+                    raise InvalidInput(f"`{field}` has the pattern `{pattern}`, which fits none of {listed}.")
         module.to(self._convert.device, self._convert.dtype)
         if recipe.init_scale != 1:
             with torch.no_grad():

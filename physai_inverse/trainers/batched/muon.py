@@ -62,9 +62,10 @@ class Muon:
     Args:
         recipes: one a row.
         W: [k, P] the parameters.
+        decay: of the weights: one for all, or [k, 1], or [k, P].
         layout: of the padded network.
         layouts: of each row's own network.
-        rest: makes the rule for all else out of recipes and columns.
+        rest: makes the rule for all else out of recipes, columns and their decay.
         bfloat16: see `orthogonalize`.
     """
 
@@ -72,9 +73,10 @@ class Muon:
         self,
         recipes: Sequence[Recipe],
         W: torch.Tensor,
+        decay: float | torch.Tensor,
         layout: Layout,
         layouts: Sequence[Layout],
-        rest: Callable[[Sequence[Recipe], torch.Tensor], Rest],
+        rest: Callable[[Sequence[Recipe], torch.Tensor, float | torch.Tensor], Rest],
         *,
         bfloat16: bool,
     ) -> None:
@@ -84,14 +86,14 @@ class Muon:
         self._layout, self._layouts, self._bfloat16 = layout, list(layouts), bfloat16
         self._names = [name for name, shape in layout.shapes.items() if is_matrix(name, shape)]
         self._others = [place for name, place in layout.slices.items() if name not in self._names]
-        self._decay = tensor([recipe.weight_decay for recipe in recipes])
+        self._decay = decay if isinstance(decay, torch.Tensor) else W.new_full((len(W), 1), decay)
         self._momentum = tensor([recipe.own_momentum for recipe in recipes])
         self._weight = tensor([1 - recipe.own_momentum for recipe in recipes])
         self._ratio = tensor(
             [1.0 if recipe.rest_lr is None or not recipe.lr else recipe.rest_lr / recipe.lr for recipe in recipes]
         )
         self._B = torch.zeros_like(W)
-        self._rest = rest(recipes, self._part(W)) if self._others else None
+        self._rest = rest(recipes, self._part(W), self._own(decay)) if self._others else None
         self._shapes = self._groups()
 
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: float | torch.Tensor, number: int) -> None:
@@ -105,15 +107,15 @@ class Muon:
         """
         if self._rest is not None:
             part = self._part(W)
-            own = self._part(lr) if isinstance(lr, torch.Tensor) and lr.shape[1] > 1 else lr
-            self._rest.step(part, self._part(G), own * self._ratio, number)
+            self._rest.step(part, self._part(G), self._own(lr) * self._ratio, number)
         self._B.lerp_(G, self._weight.expand_as(G))
         U = torch.lerp(G, self._B, self._momentum.expand_as(G))
         all_rates = lr.expand_as(W) if isinstance(lr, torch.Tensor) else W.new_full((1, 1), lr).expand_as(W)
         views, updates = self._layout.views(W), self._layout.views(U)
         for name, groups in self._shapes.items():
             rates = all_rates[:, self._layout.slices[name]][:, :1]  # one for the whole matrix
-            views[name].mul_((1 - rates * self._decay).unsqueeze(2))
+            decay = self._decay.expand_as(W)[:, self._layout.slices[name]][:, :1]
+            views[name].mul_((1 - rates * decay).unsqueeze(2))
             for (rows, columns), chosen in groups.items():
                 scale = math.sqrt(max(1.0, rows / columns))
                 D = orthogonalize(updates[name][chosen, :rows, :columns], bfloat16=self._bfloat16)
@@ -141,6 +143,10 @@ class Muon:
                 rows.setdefault((first, second), []).append(row)
             found[name] = {shape: torch.tensor(some) for shape, some in rows.items()}
         return found
+
+    def _own(self, value: float | torch.Tensor) -> float | torch.Tensor:
+        """Give a rate or a decay of all else."""
+        return self._part(value) if isinstance(value, torch.Tensor) and value.shape[1] > 1 else value
 
     def _part(self, matrix: torch.Tensor) -> torch.Tensor:
         return torch.cat([matrix[:, place] for place in self._others], dim=1)

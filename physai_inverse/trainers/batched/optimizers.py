@@ -5,7 +5,7 @@ Written out because `torch.optim` knows one rate for all rows, and because its f
 
 Symbols, all [k, P] unless said: `W` parameters, `G` gradients (may be overwritten), `V` velocities or first
 moments, `S` second moments, `T` room for what is in between; a column is [k, 1], or a number where all are equal.
-A rate is a column, or [k, P] where parameters of one model have different ones.
+A rate or a decay is a column, or [k, P] where parameters of one model have different ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,7 +46,18 @@ def factors(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> to
     """Give the factor on the rate of each parameter, [k, P]; None where all are 1."""
     if not any(recipe.factors for recipe in recipes):
         return None
-    table = [[recipe.factor_of(name) for name in layout.shapes] for recipe in recipes]
+    return spread([[recipe.factor_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
+
+
+def decays(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> Column:
+    """Give the weight decays: a column, or [k, P] where a parameter has one of its own."""
+    if not any(recipe.decays for recipe in recipes):
+        return column([recipe.weight_decay for recipe in recipes], like)
+    return spread([[recipe.decay_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
+
+
+def spread(table: Sequence[Sequence[float]], layout: Layout, like: torch.Tensor) -> torch.Tensor:
+    """Give one value a tensor [k, tensors] to each of its elements, [k, P]."""
     lengths = torch.tensor(layout.lengths, device=like.device)
     return torch.tensor(table, dtype=torch.float64).to(like).repeat_interleave(lengths, dim=1)
 
@@ -92,8 +103,8 @@ def decay_gradient(W: torch.Tensor, G: torch.Tensor, decay: Column, T: torch.Ten
 class SGD:
     """Stochastic gradient descent with heavy-ball momentum; weight decay is added to the gradient."""
 
-    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor) -> None:
-        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor, decay: Column) -> None:
+        self._decay = decay
         self._momentum = column([recipe.own_momentum for recipe in recipes], W)
         plain = all(not recipe.own_momentum for recipe in recipes)
         self._V = None if plain else torch.zeros_like(W)
@@ -123,8 +134,8 @@ class Adam:
     https://arxiv.org/abs/1711.05101, algorithm 2.
     """
 
-    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor, *, decoupled: bool) -> None:
-        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor, decay: Column, *, decoupled: bool) -> None:
+        self._decay = decay
         self._epsilon = column([recipe.epsilon for recipe in recipes], W)
         self._betas = [recipe.betas for recipe in recipes]
         self._decoupled = decoupled
@@ -134,7 +145,8 @@ class Adam:
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
         """Take one step."""
         V, S, T = self._V, self._S, self._T
-        if len(W) == 1 and W.shape[1] >= FUSED_FROM and not isinstance(lr, torch.Tensor):
+        single = len(W) == 1 and W.shape[1] >= FUSED_FROM
+        if single and not isinstance(lr, torch.Tensor) and not isinstance(self._decay, torch.Tensor):
             self._fused(W, G, lr, number)
             return
         if self._decoupled:
@@ -193,8 +205,8 @@ class RMSprop:
     Source: Tieleman and Hinton 2012, lecture 6.5 of "Neural networks for machine learning".
     """
 
-    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor) -> None:
-        self._decay = column([recipe.weight_decay for recipe in recipes], W)
+    def __init__(self, recipes: Sequence[Recipe], W: torch.Tensor, decay: Column) -> None:
+        self._decay = decay
         self._alpha = column([recipe.alpha for recipe in recipes], W)
         self._weight = column([1 - recipe.alpha for recipe in recipes], W)
         self._epsilon = column([recipe.epsilon for recipe in recipes], W)
@@ -241,17 +253,18 @@ class Optimizer:
         *,
         bfloat16: bool = False,
     ) -> None:
-        make: dict[str, Callable[[Sequence[Recipe], torch.Tensor, Sequence[Layout]], Rule]] = {
-            "sgd": lambda chosen, rows, _: SGD(chosen, rows),
-            "adam": lambda chosen, rows, _: Adam(chosen, rows, decoupled=False),
-            "adamw": lambda chosen, rows, _: Adam(chosen, rows, decoupled=True),
-            "rmsprop": lambda chosen, rows, _: RMSprop(chosen, rows),
-            "muon": lambda chosen, rows, own: Muon(
+        make: dict[str, Callable[[Sequence[Recipe], torch.Tensor, Column, Sequence[Layout]], Rule]] = {
+            "sgd": lambda chosen, rows, decay, _: SGD(chosen, rows, decay),
+            "adam": lambda chosen, rows, decay, _: Adam(chosen, rows, decay, decoupled=False),
+            "adamw": lambda chosen, rows, decay, _: Adam(chosen, rows, decay, decoupled=True),
+            "rmsprop": lambda chosen, rows, decay, _: RMSprop(chosen, rows, decay),
+            "muon": lambda chosen, rows, decay, own: Muon(
                 chosen,
                 rows,
+                decay,
                 layout,
                 own,
-                lambda some, columns: Adam(some, columns, decoupled=True),
+                lambda some, columns, part: Adam(some, columns, part, decoupled=True),
                 bfloat16=bfloat16,
             ),
         }
@@ -266,7 +279,8 @@ class Optimizer:
             while end < len(recipes) and recipes[end].optimizer == kind:
                 end += 1
             place = slice(start, end)
-            self._parts.append((make[kind](recipes[place], W[place], layouts[place]), place))
+            decay = decays(recipes[place], layout, W)
+            self._parts.append((make[kind](recipes[place], W[place], decay, layouts[place]), place))
             start = end
 
     @torch.no_grad()

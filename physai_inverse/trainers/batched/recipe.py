@@ -36,6 +36,7 @@ class Recipe:
         init_scale: factor on the first values of every parameter with at least two dimensions.
         factors: patterns of parameter names (`*` for anything) with a factor each on the learning rate, as of
             parameter groups; the first pattern that fits counts, and 1 where none does.
+        decays: likewise with a weight decay each, in place of `weight_decay`.
 
     Raises:
         InvalidInput: a value that cannot be meant.
@@ -55,6 +56,7 @@ class Recipe:
     batch_size: int | None = None
     init_scale: float = 1.0
     factors: tuple[tuple[str, float], ...] = ()
+    decays: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for name, word, known in (
@@ -74,6 +76,7 @@ class Recipe:
             "epsilon": self.epsilon,
             "init_scale": self.init_scale,
             **{f"factors` of `{pattern}": factor for pattern, factor in self.factors},
+            **{f"decays` of `{pattern}": decay for pattern, decay in self.decays},
         }
         for name, value in least.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
@@ -111,10 +114,19 @@ class Recipe:
 
     def factor_of(self, parameter: str) -> float:
         """Give the factor on the learning rate of the parameter of this name."""
-        return next((factor for pattern, factor in self.factors if fnmatchcase(parameter, pattern)), 1.0)
+        return _first(self.factors, parameter, 1.0)
+
+    def decay_of(self, parameter: str) -> float:
+        """Give the weight decay of the parameter of this name."""
+        return _first(self.decays, parameter, self.weight_decay)
 
 
-READ = frozenset(item.name for item in fields(Recipe)) - {"betas", "factors"}
+def _first(values: tuple[tuple[str, float], ...], parameter: str, default: float) -> float:
+    """Give the value of the first pattern that fits a parameter's name."""
+    return next((value for pattern, value in values if fnmatchcase(parameter, pattern)), default)
+
+
+READ = frozenset(item.name for item in fields(Recipe)) - {"betas", "factors", "decays"}
 
 
 def recipe_of(config: Config) -> Recipe:

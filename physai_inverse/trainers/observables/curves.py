@@ -27,6 +27,16 @@ def first_reaching(curve: Curve, threshold: float, *, budget: float | None = Non
     return Measurement(curve.steps[-1] if budget is None else budget, censored="above")
 
 
+def settled_since(curve: Curve, threshold: float) -> float:
+    """Give the first logged step from which on the curve is at least `threshold`; infinity if never."""
+    since = math.inf
+    for step, value in zip(reversed(curve.steps), reversed(curve.values), strict=True):
+        if not value >= threshold:
+            break
+        since = step
+    return since
+
+
 def delay(early: Measurement, late: Measurement) -> Measurement | None:
     """Give the time between two events: the grokking delay for training and test accuracy.
 

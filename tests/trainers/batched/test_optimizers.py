@@ -76,6 +76,55 @@ def test_each_row_steps_like_an_optimiser_of_torch(
             torch.testing.assert_close(W[place], expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("others", [0, 2])
+def test_decays_of_their_own_are_those_of_parameter_groups(optimizer: str, others: int) -> None:
+    recipe = Recipe(0.05, optimizer, 0.1, momentum=0.9, factors=(("w*", 0.25),), decays=(("bias", 0.3),))
+    recipes = [recipe, *(Recipe(0.05, optimizer, 0.2) for _ in range(others))]
+    W = normal(len(recipes), LAYOUT.size)
+    weight, bias = (LAYOUT.views(W)[name][0].clone().requires_grad_() for name in ("weight", "bias"))
+    kinds: dict[str, Callable[..., torch.optim.Optimizer]] = {
+        "sgd": partial(torch.optim.SGD, momentum=0.9),
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "rmsprop": torch.optim.RMSprop,
+    }
+    theirs = kinds[optimizer](
+        [
+            {"params": [weight], "lr": 0.0125, "weight_decay": 0.1},
+            {"params": [bias], "lr": 0.05, "weight_decay": 0.3},
+        ]
+    )
+    ours = Optimizer(recipes, [STEPS] * len(recipes), W, LAYOUT, [LAYOUT] * len(recipes))
+    for step in range(STEPS):
+        if step == STEPS // 2 and others:
+            ours.keep([0, 2])
+            W = W[[0, 2]]
+        ours.step(W, slope(W))
+        weight.grad, bias.grad = slope(weight.detach()), slope(bias.detach())
+        theirs.step()
+    found = LAYOUT.views(W)
+    torch.testing.assert_close(found["weight"][0], weight.detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found["bias"][0], bias.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_muon_gives_matrices_and_the_rest_decays_of_their_own() -> None:
+    recipes = {
+        "both": Recipe(0.05, "muon", 0.1, rest_lr=0.01, decays=(("w*", 0.5), ("bias", 0.3))),
+        "weight": Recipe(0.05, "muon", 0.5, rest_lr=0.01),
+        "bias": Recipe(0.05, "muon", 0.3, rest_lr=0.01),
+    }
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for name, recipe in recipes.items():
+        W = normal(1, LAYOUT.size)
+        optimizer = Optimizer([recipe], [STEPS], W, LAYOUT, [LAYOUT])
+        for _ in range(STEPS):
+            optimizer.step(W, slope(W))
+        found[name] = LAYOUT.views(W)
+    for name in ("weight", "bias"):
+        torch.testing.assert_close(found["both"][name], found[name][name], rtol=1e-12, atol=1e-12)
+
+
 def test_rows_that_leave_do_not_change_the_others() -> None:
     recipes = [
         *(Recipe(0.1 + 0.1 * row, "adamw", betas=(0.8 + 0.05 * row, 0.99)) for row in range(3)),

@@ -12,6 +12,12 @@ def test_a_recipe_is_read_from_the_parameters_that_are_called_like_its_fields() 
         recipe_of({"learning_rate": 0.1})
 
 
+def test_the_first_pattern_that_fits_a_parameter_gives_its_decay() -> None:
+    recipe = Recipe(0.1, weight_decay=0.2, decays=(("2.weight", 0.5), ("*.weight", 0.0)))
+    names = ("0.weight", "2.weight", "2.bias")
+    assert [recipe.decay_of(name) for name in names] == [0.0, 0.5, 0.2]
+
+
 def test_a_schedule_warms_up_and_falls_to_its_end() -> None:
     cosine = Recipe(1.0, schedule="cosine", warmup=4, final=0.1)
     assert [cosine.factor(step, 14) for step in (0, 1, 3, 4)] == [0.25, 0.5, 1.0, 1.0]
@@ -37,6 +43,7 @@ def test_the_first_pattern_that_fits_a_parameter_gives_its_factor() -> None:
         ({"lr": 0.1, "schedule": "step"}, "`schedule` must be one of `constant`"),
         ({"lr": 0.1, "betas": (0.9, 1.0)}, "`betas` must be at least 0 and below 1"),
         ({"lr": 0.1, "batch_size": 0}, "`batch_size` must be a whole number"),
+        ({"lr": 0.1, "decays": (("0.*", -1.0),)}, r"`decays` of `0\.\*` must be a finite number"),
         ({"lr": 0.1, "factors": (("0.*", -1.0),)}, r"`factors` of `0\.\*` must be a finite number"),
     ],
 )
