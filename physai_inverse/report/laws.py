@@ -192,4 +192,4 @@ def _law_section(one: Reproduced, sheet: Sheet) -> Section:
         ),
     ]
     whole = section(f"law-{law.number}", f"{law.number}. {law.name}: {one.verdict}", law.statement, *told)
-    return Section(whole.key, f"{law.number} {law.name}", whole.body)
+    return Section(whole.key, str(law.number), whole.body)
