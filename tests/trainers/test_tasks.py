@@ -21,6 +21,7 @@ Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
     "digits": {"epochs": 2, "device": "cpu"},
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
+    "memorisation": {"steps": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
 }
 
