@@ -23,6 +23,8 @@ SHORT: dict[str, dict[str, object]] = {
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
     "memorisation": {"steps": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+    "phase_diagram": {},
+    "scaling_law": {},
 }
 
 
