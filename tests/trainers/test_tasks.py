@@ -21,9 +21,13 @@ Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
     "addition_decoder": {"steps": 40, "outputs": 5, "threshold": 0.02, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
+    "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
+    "memorisation": {"steps": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
     "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
+    "phase_diagram": {},
+    "scaling_law": {},
 }
 
 
