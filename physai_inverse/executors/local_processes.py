@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from physai_inverse.errors import InvalidInput, NotFound
+from physai_inverse.executors.deaths import explain_exit, memory_kills
 from physai_inverse.executors.outcome import Job, Outcome
 from physai_inverse.executors.worker import TAKEN, loading_main
 
@@ -213,6 +214,7 @@ class _Worker:
         self.dead = False
         self._taken = False
         self._started = 0.0
+        self._kills: int | None = None
 
     def start(self, parcel: _Parcel) -> bool:
         """Send a job; tell whether the worker was there to take it."""
@@ -225,6 +227,7 @@ class _Worker:
         self.parcel = parcel
         self._taken = False
         self._started = time.monotonic()
+        self._kills = memory_kills()
         return True
 
     def look(self) -> Outcome | None:
@@ -277,7 +280,7 @@ class _Worker:
             self.parcel, self.dead = None, True
             self.lost = replace(parcel, attempt=parcel.attempt + 1)
             return None
-        text, kind = _explain_exit(code)
+        text, kind = explain_exit(code, self._kills)
         if not self._taken:
             text = f"no worker process could be started: {text}"
         return self._ended(text, kind)
@@ -287,19 +290,6 @@ class _Worker:
         key = self.parcel.job.key
         self.parcel, self.dead = None, True
         return Outcome(key, None, error, kind, time.monotonic() - self._started)
-
-
-def _explain_exit(code: int) -> tuple[str, str]:
-    if code >= 0:
-        return f"the worker process ended with exit code {code} in the middle of the job", "bug"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unnamed"
-    text = f"the worker process was killed by signal {-code} ({name})"
-    if -code == signal.SIGKILL:
-        return f"{text}, perhaps by the system for lack of memory", "unknown"
-    return text, "preempted" if -code in (signal.SIGTERM, signal.SIGHUP) else "bug"
 
 
 def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[bytes, str | None]:

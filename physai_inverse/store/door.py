@@ -8,11 +8,10 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import FAILURES, Observation, TrialState, as_metrics, check_name
 from physai_inverse.store.encoding import config_text, json_text, metrics_text, read_json
 from physai_inverse.store.tables import ObservationRow, TrialRow
-from physai_inverse.store.trial import Proposal
+from physai_inverse.store.trial import MAX_ATTEMPTS, Proposal
 
 MAX_REASON = 10_000
 MAX_COUNT = 1_000_000
-MAX_ATTEMPTS = 3
 """How often a trial is handed out where a study's settings do not say."""
 
 Wanted: TypeAlias = int | Sequence[int]

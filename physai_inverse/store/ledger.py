@@ -278,8 +278,16 @@ class Store:
         with self._writing(name) as writing:
             return keep(writing, number, token, seconds, self._clock.now(writing.connection))
 
-    def release(self, name: str, workers: Collection[str]) -> list[int]:
-        """End the leases of workers known to be dead; their trials wait for a claim at once.
+    def release(self, name: str, workers: Collection[str], *, only: Collection[int] | None = None) -> list[int]:
+        """End the leases of workers known to be dead, or that give trials back; these wait for a claim at once.
+
+        Args:
+            name: of the study.
+            workers: who held them.
+            only: the numbers of the trials; all of these workers' where it is left out.
+
+        Returns:
+            The numbers of the trials that wait now.
 
         Raises:
             NotFound: there is no such study.
@@ -287,7 +295,11 @@ class Store:
         dead = {check_name(worker, "worker") for worker in door.sequence("workers", workers)}
         with self._writing(name) as writing:
             running = rows.running_rows(writing.connection, writing.head)
-            lost = [trial for trial, lease in running if lease.worker in dead]
+            lost = [
+                trial
+                for trial, lease in running
+                if lease.worker in dead and (only is None or trial.number in only)
+            ]
             for trial in lost:
                 writing.change(trial, state="proposed", waiting=1)
             if lost:

@@ -282,6 +282,7 @@ class _View:
         self.store: Store = study.store
         self.fidelity = study.fidelity
         self.seed = study.seed
+        self.stopping = "none"  # what is to be verified is the end
         self._study = study
         self._numbers = numbers
 

@@ -4,6 +4,7 @@ Nothing heavy is imported until a training runs.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 
 from physai_inverse.errors import InvalidInput
@@ -32,12 +33,13 @@ def describe(name: str) -> Task:
     return task
 
 
-def load_task(name: str, settings: Mapping[str, object] | None = None) -> Trainer:
+def load_task(name: str, settings: Mapping[str, object] | None = None, *, stop_early: bool = False) -> Trainer:
     """Give the trainer of a task.
 
     Args:
         name: out of `task_names()`.
         settings: fixed settings that differ from their defaults; `describe(name).settings` lists them.
+        stop_early: whether a study may stop hopeless trainings, see `AbstractBatched`.
 
     Raises:
         InvalidInput: there is no such task or setting, or a setting cannot be meant.
@@ -47,7 +49,7 @@ def load_task(name: str, settings: Mapping[str, object] | None = None) -> Traine
         DigitsTrainer(epochs=3, device='auto', observables=())
     """
     trainer: Trainer = _module(name).make(settings or {})
-    return trainer
+    return replace(trainer, stop_early=True) if stop_early else trainer  # type: ignore[type-var]  # each is one
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]  # a module, whose members mypy cannot know

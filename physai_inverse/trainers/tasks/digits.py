@@ -123,6 +123,7 @@ class DigitsTrainer(AbstractBatched):
             measure=_measure,
             given=(*data["train"], *data["val"]),
             log=lambda steps, epoch: range(epoch, steps + 1, epoch),
+            clock=lambda step, epoch: step / epoch,
             ended=_diverged,
             finish=lambda finished: _finish(finished, self),
             device=self.device,
@@ -233,9 +234,11 @@ def _finish(finished: Finished, settings: DigitsTrainer) -> dict[str, Metric]:
     epochs = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
     for name, curve in curves.items():
         metrics[f"{name}_curve"] = Curve(epochs, curve.values)
-    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, settings.epochs)
+    metrics["epochs_to_90"] = _epochs_to(
+        0.9, curves["val_accuracy"].values, len(epochs) if finished.stopped else settings.epochs
+    )
     metrics["parameters"] = float(network.layout.size)
-    if not diverged:
+    if not diverged and not finished.stopped:
         seed = child(finished.seed, "sharpness")
         metrics.update(_observe(network, w, data, settings.observables, seed))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start

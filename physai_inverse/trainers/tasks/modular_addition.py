@@ -260,15 +260,16 @@ def _finish(finished: Finished, settings: ModularAdditionTrainer) -> dict[str, M
     metrics: dict[str, Metric] = {name: float(curves[name]) for name in CURVES}
     metrics["generalisation_gap"] = float(curves["test_loss"]) - float(curves["train_loss"])
     metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
-    early = first_reaching(curves["train_accuracy"], settings.threshold, budget=settings.steps)
-    late = first_reaching(curves["test_accuracy"], settings.threshold, budget=settings.steps)
+    budget = finished.steps if finished.stopped else settings.steps
+    early = first_reaching(curves["train_accuracy"], settings.threshold, budget=budget)
+    late = first_reaching(curves["test_accuracy"], settings.threshold, budget=budget)
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late
     between = delay(early, late)
     if between is not None:
         metrics["grokking_delay"] = between
     layout = layout_of(finished.module)
     metrics["parameters"] = float(layout.size)
-    if not diverged:
+    if not diverged and not finished.stopped:
         w = flat(finished.module).requires_grad_()
         share = _float(_values(finished.config)["train_share"])
         parts = _pairs(settings.p, share, finished.seed)
