@@ -21,8 +21,9 @@ from typing import Self
 
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.executors.deaths import explain_exit, memory_kills
+from physai_inverse.executors.notes import Listener
 from physai_inverse.executors.outcome import Job, Outcome
-from physai_inverse.executors.worker import TAKEN, loading_main
+from physai_inverse.executors.worker import NOTE, TAKEN, loading_main
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SLICE_SECONDS = 0.1  # how long `poll` sleeps before it looks after dead and overdue workers
@@ -65,6 +66,7 @@ class LocalProcesses:
         self._workers: list[_Worker] = []
         self._finished: dict[Hashable, Outcome] = {}
         self._closed = False
+        self._listener: Listener | None = None
 
     @property
     def running(self) -> tuple[Hashable, ...]:
@@ -96,6 +98,10 @@ class LocalProcesses:
         payload, main_path = _pack(function, arguments)
         self._waiting[key] = _Parcel(Job(key, function, arguments, timeout), payload, main_path)
         self._dispatch()
+
+    def listen(self, listener: Listener | None) -> None:
+        """Hand what running jobs tell (see `notes`) to a function, with the key of the job; None for nobody."""
+        self._listener = listener
 
     def poll(self, wait_seconds: float = 0.0) -> list[Hashable]:
         """List the keys that are finished and not collected.
@@ -169,7 +175,7 @@ class LocalProcesses:
 
     def _look(self) -> None:
         for worker in list(self._workers):
-            outcome = worker.look()
+            outcome = worker.look(self._listener)
             if outcome is not None:
                 self._finished[outcome.key] = outcome
             if worker.dead:
@@ -230,8 +236,8 @@ class _Worker:
         self._kills = memory_kills()
         return True
 
-    def look(self) -> Outcome | None:
-        """Give the outcome of the job if it has ended, in whatever way."""
+    def look(self, listener: Listener | None) -> Outcome | None:
+        """Give the outcome of the job if it has ended, in whatever way; pass on what it has told."""
         if self.parcel is None:
             return None
         ended = self._process.poll() is not None  # asked first: what was sent before the end is still readable
@@ -241,6 +247,11 @@ class _Worker:
             except (EOFError, OSError):
                 ended = True
                 break
+            if message.startswith(NOTE):
+                if listener is not None:
+                    told = pickle.loads(message.removeprefix(NOTE))  # noqa: S301 - from our worker
+                    listener(self.parcel.job.key, told)
+                continue
             if not message.startswith(TAKEN):
                 return self._read(message, self.parcel.job)
             self._taken = True

@@ -16,6 +16,7 @@ from physai_inverse.observations import Trainer, value_of
 from physai_inverse.store import Trial
 from physai_inverse.study.checkpoints import checkpoint_folder
 from physai_inverse.study.stopping import rules_for
+from physai_inverse.study.streaming import Told
 from physai_inverse.trainers import Extras, Trained, may_stop, taken, train, train_together
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class Jobs:
     _ready: list[list[Trial]] = field(default_factory=list)
     _running: dict[int, list[Trial]] = field(default_factory=dict)
     _alone: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.told = Told(self.study.store, self.study.name)
+        self.executor.listen(lambda key, value: self.told.add(self._running[key], value))  # type: ignore[index]
 
     @cached_property
     def last_attempt(self) -> int:
@@ -108,6 +113,8 @@ class Jobs:
             assert isinstance(key, int)
             outcome, trials = self.executor.collect(key), self._running.pop(key)
             if len(trials) > 1 and outcome.error is not None:
+                for trial in trials:
+                    self.told.forget(trial.number)
                 middle = len(trials) // 2
                 self._ready[:0] = [trials[:middle], trials[middle:]]
                 continue
@@ -122,6 +129,8 @@ class Jobs:
         """End everything, and give the numbers of the trials that are still held."""
         for key in self._running:
             self.executor.cancel(key)
+        self.executor.listen(None)
+        self.told.write()
         return list(self.held)
 
     def _submit(self, trials: list[Trial]) -> None:

@@ -18,6 +18,7 @@ from physai_inverse.observations import MetricsLike, Scalar, Trainer, TrialState
 from physai_inverse.store import Trial
 from physai_inverse.study.costs import full_trainings
 from physai_inverse.study.jobs import Executor, Jobs
+from physai_inverse.study.stopping import CURVE_SUFFIX
 from physai_inverse.study.workers import is_dead, this_worker
 from physai_inverse.trainers import Trained, bound, taken, trains_together
 
@@ -68,7 +69,13 @@ class Loop(Protocol):
         """Record what a training gave."""
 
     def fail(
-        self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
+        self,
+        trial: Trial | int,
+        reason: str = "failed",
+        *,
+        kind: str | None = None,
+        metrics: MetricsLike | None = None,
+        seconds: float | None = None,
     ) -> Trial:
         """Record that a training gave no result."""
 
@@ -237,6 +244,7 @@ class _Loop:
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         if outcome.kind == "preempted":  # says nothing about the configuration: it is offered again
             if trial.attempt < self.jobs.last_attempt:
+                self.jobs.told.write([trial.number])
                 self.study.store.release(self.study.name, {this_worker()}, only=[trial.number])
                 return
             reason = f"given up after {trial.attempt} attempts: {outcome.error}"
@@ -245,6 +253,8 @@ class _Loop:
             last = self._record(trial, outcome)
         except Conflict:  # finished by somebody else after our lease was lost
             return
+        finally:
+            self.jobs.told.forget(trial.number)
         self.ended += 1
         self._tell(last)
         if self.bugs < min(MAX_BUGS, self.budget):
@@ -262,7 +272,14 @@ class _Loop:
 
     def _record(self, trial: Trial, outcome: Outcome) -> Trial:
         if outcome.error is not None:
-            return self.study.fail(trial, outcome.error, kind=outcome.kind or "unknown", seconds=outcome.seconds)
+            curves = self.jobs.told.curves(trial.number)
+            return self.study.fail(
+                trial,
+                outcome.error,
+                kind=outcome.kind or "unknown",
+                metrics={f"{name}{CURVE_SUFFIX}": curve for name, curve in curves.items()},
+                seconds=outcome.seconds,
+            )
         try:
             value = outcome.value  # `observe` checks it
             told = value if isinstance(value, Trained) else Trained(value)  # type: ignore[arg-type]

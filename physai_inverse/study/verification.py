@@ -322,10 +322,16 @@ class _View:
         return self._study.observe(trial, metrics, seconds=seconds, stopped_early=stopped_early, reason=reason)
 
     def fail(
-        self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
+        self,
+        trial: Trial | int,
+        reason: str = "failed",
+        *,
+        kind: str | None = None,
+        metrics: MetricsLike | None = None,
+        seconds: float | None = None,
     ) -> Trial:
         """Record that a training gave no result."""
-        return self._study.fail(trial, reason, kind=kind, seconds=seconds)
+        return self._study.fail(trial, reason, kind=kind, metrics=metrics, seconds=seconds)
 
     def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
         """Extend the lease of a trial."""

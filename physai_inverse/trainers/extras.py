@@ -11,7 +11,7 @@ A function takes them by its signature, a command by its placeholders, a built-i
 objects name them in `takes`. A trainer that takes no `checkpoint` trains every rung anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +20,7 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config, Curve, Measurement, MetricsLike, Trainer, as_metrics
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer
+from physai_inverse.trainers.streaming import Stream
 
 
 class Report(Protocol):
@@ -118,7 +119,21 @@ def train(trainer: Trainer, config: Config, seed: int, extras: Extras) -> Traine
     given: dict[str, object] = {name: getattr(extras, name) for name in takes}
     if "checkpoint" in takes:
         given["checkpoint"] = folder_of(extras)
+    if "report" in takes and extras.report is not None:
+        given["report"] = streamed(extras.report)
     return settled(trainer(config, seed, **given), extras.report, trainer)
+
+
+def streamed(report: Report) -> Callable[[float, Mapping[str, float]], bool]:
+    """Give a report that also sends its points to whoever submitted the job."""
+    stream = Stream()
+
+    def told(step: float, metrics: Mapping[str, float]) -> bool:
+        stop = report(step, metrics)
+        stream.add(0, step, metrics)
+        return stop
+
+    return told
 
 
 def folder_of(extras: Extras) -> Path:

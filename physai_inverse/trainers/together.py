@@ -11,6 +11,7 @@ from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.executors.outcome import explain
 from physai_inverse.observations import Config, Trainer
 from physai_inverse.trainers.extras import Extras, Trained, folder_of, settled, taken
+from physai_inverse.trainers.streaming import Stream
 
 
 def trains_together(trainer: Trainer) -> bool:
@@ -48,10 +49,15 @@ def train_together(
     if "resume_from" in takes:
         given["resume_from"] = [item.resume_from for item in extras]
     if "report" in takes:
+        stream = Stream()
 
         def report(index: int, step: float, metrics: Mapping[str, float]) -> bool:
             told = extras[index].report
-            return told is not None and told(step, metrics)
+            if told is None:
+                return False
+            stop = told(step, metrics)
+            stream.add(index, step, metrics)
+            return stop
 
         given["report"] = report
     results = trainer(configs, seeds, **given)

@@ -87,6 +87,14 @@ def test_a_worker_that_exits_in_the_middle_of_a_job_is_a_bug(executor: LocalProc
     assert (outcome.kind, "exit code 5" in (outcome.error or "")) == ("bug", True)
 
 
+def test_what_a_worker_told_before_it_was_killed_is_heard(executor: LocalProcesses) -> None:
+    heard: list[object] = []
+    executor.listen(lambda key, value: heard.append((key, value)))
+    executor.submit(1, jobs.tells_and_dies, "so far")
+    assert finish(executor, 1).kind == "preempted"
+    assert heard == [(1, "so far")]
+
+
 def test_an_interrupt_raised_by_a_job_does_not_stop_the_worker(executor: LocalProcesses) -> None:
     executor.submit(1, jobs.interrupt)
     assert finish(executor, 1).kind == "preempted"

@@ -44,3 +44,25 @@ class Troubled:
         if config["y"] < 0.4:
             return {"loss": math.nan, "diverged_step": 7.0}
         return {"loss": loss(config)}
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A trainer of many that reports curves at once, and dies in the middle with some configurations."""
+
+    kill: float = 2.0
+    trains_together: ClassVar[bool] = True
+    takes: ClassVar[frozenset[str]] = frozenset({"report"})
+
+    def __call__(self, configs: Any, seeds: Any, report: Any) -> Any:
+        from physai_inverse.trainers import streaming
+
+        streaming.SECONDS = 0.0
+        if isinstance(configs, Mapping):
+            return self([configs], [seeds], lambda _, step, metrics: report(step, metrics))[0]
+        for step in (1, 2, 3):
+            for place, config in enumerate(configs):
+                report(place, step, {"loss": config["x"] + 1.0 / step})
+                if config["x"] > self.kill and step == 2:
+                    os.kill(os.getpid(), signal.SIGKILL)
+        return [{"loss": config["x"]} for config in configs]
