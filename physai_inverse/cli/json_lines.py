@@ -13,6 +13,7 @@ from physai_inverse.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from physai_inverse.importers.reading import Reading
+    from physai_inverse.observations import Curve
     from physai_inverse.space import Space
     from physai_inverse.store import Trial
     from physai_inverse.study import ParetoSet, PredictionTable, Recommendation
@@ -35,8 +36,13 @@ def proposal_json(trial: "Trial") -> dict[str, object]:
     }
 
 
-def trial_json(trial: "Trial") -> dict[str, object]:
-    """Give a trial with its metrics."""
+def trial_json(trial: "Trial", so_far: "Mapping[str, Curve] | None" = None) -> dict[str, object]:
+    """Give a trial with its metrics.
+
+    Args:
+        trial: the trial.
+        so_far: what its curves have come to, where it has no result yet.
+    """
     from physai_inverse.importers import plain_metric
 
     return {
@@ -52,6 +58,7 @@ def trial_json(trial: "Trial") -> dict[str, object]:
         "attempt": trial.attempt,
         "note": trial.note,
         **_climbing(trial),
+        **({"so_far": {name: plain_metric(curve) for name, curve in so_far.items()}} if so_far else {}),
     }
 
 

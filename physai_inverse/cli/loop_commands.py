@@ -206,6 +206,12 @@ def run(
     workers: Annotated[
         int | None, typer.Option("--workers", parser=whole, help="Trainings at a time, instead of the file's.")
     ] = None,
+    together: Annotated[
+        int | None,
+        typer.Option(
+            "--together", parser=whole, metavar="N", help="Trainings in one program, instead of the file's."
+        ),
+    ] = None,
     no_baseline: Annotated[bool, typer.Option("--no-baseline", help="Leave out random search.")] = False,
     confirm: Annotated[
         int | None,
@@ -238,13 +244,14 @@ def run(
     trainer = spec.require_trainer()
     if confirm is not None and confirm < 0:
         raise InvalidInput(f"`--confirm` must be at least 0, not {confirm}.")
-    for name, value in (("--budget", budget), ("--workers", workers)):
+    for name, value in (("--budget", budget), ("--workers", workers), ("--together", together)):
         if value is not None and value < 1:
             raise InvalidInput(f"`{name}` must be at least 1, not {value}.")
     spec = replace(
         spec,
         budget=budget or spec.budget,
         workers=workers or spec.workers,
+        together=together or spec.together,
         baseline=spec.baseline and not no_baseline,
         confirm=spec.confirm if confirm is None else confirm,
     )
@@ -259,6 +266,7 @@ def run(
             confirm=spec.confirm,
             workers=spec.workers,
             timeout=spec.timeout,
+            together=spec.together,
             on_progress=progress.part,
         )
     for name in missing_metrics(spec, opened):

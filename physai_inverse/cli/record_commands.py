@@ -28,13 +28,13 @@ def show(
 
     spec, opened = open_existing(study)
     if trial is not None:
-        one = opened.trial(trial)
+        one, so_far = opened.trial(trial), opened.store.noted(opened.name, trial)
         if as_json:
-            print_json(trial_json(one))
+            print_json(trial_json(one, so_far))
             return
         from physai_inverse.cli.tables import console, trial_table
 
-        console().print(trial_table(one, spec.metrics))
+        console().print(trial_table(one, spec.metrics, so_far))
         return
     if last is not None and last < 1:
         raise InvalidInput(f"`--last` must be at least 1, not {last}.")

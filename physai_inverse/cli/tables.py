@@ -163,8 +163,14 @@ def trials_table(trials: "Sequence[Trial]", metrics: Sequence[str]) -> Table:
     return table
 
 
-def trial_table(trial: "Trial", meanings: Mapping[str, str]) -> Table:
-    """Show one trial with everything that is known of it."""
+def trial_table(trial: "Trial", meanings: Mapping[str, str], so_far: Mapping[str, Curve]) -> Table:
+    """Show one trial with everything that is known of it.
+
+    Args:
+        trial: the trial.
+        meanings: metric to its meaning.
+        so_far: what its curves have come to, where it has no result yet.
+    """
     table = new_table(f"Trial {trial.number}: {trial.status}")
     table.add_column("what")
     table.add_column("value")
@@ -173,6 +179,9 @@ def trial_table(trial: "Trial", meanings: Mapping[str, str]) -> Table:
         table.add_row(name, scalar_text(value), "parameter")
     for name, metric in trial.metrics.items():
         table.add_row(name, metric_text(metric), meanings.get(name, "metric"))
+    for name, curve in so_far.items():
+        at = f"so far, at step {number_text(curve.steps[-1])}"
+        table.add_row(name, metric_text(curve), f"{meanings.get(name, 'metric')}: {at}")
     about = {"seed": trial.seed, "seconds": trial.seconds, "reason": trial.reason, "kind of failure": trial.kind}
     about |= {"origin": trial.origin, "attempt": trial.attempt}
     for name, item in about.items():

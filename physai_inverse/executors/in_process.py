@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from physai_inverse.errors import InvalidInput, NotFound
+from physai_inverse.executors.notes import Listener, heard_by
 from physai_inverse.executors.outcome import Job, Outcome, explain
 
 
@@ -29,6 +31,7 @@ class InProcess:
         self._waiting: dict[Hashable, Job] = {}
         self._finished: dict[Hashable, Outcome] = {}
         self._closed = False
+        self._listener: Listener | None = None
 
     @property
     def running(self) -> tuple[Hashable, ...]:
@@ -49,14 +52,23 @@ class InProcess:
             raise InvalidInput(f"`key` {key!r} is in use; collect or cancel its job first.")
         self._waiting[key] = Job(key, function, arguments, timeout)
 
+    def listen(self, listener: Listener | None) -> None:
+        """Hand what running jobs tell (see `notes`) to a function, with the key of the job; None for nobody."""
+        self._listener = listener
+
     def poll(self, wait_seconds: float = 0.0) -> list[Hashable]:  # noqa: ARG002 - the contract of all executors
         """Run the next queued job, and list the keys that are finished and not collected."""
         if self._waiting:
             job = next(iter(self._waiting.values()))
-            outcome = run(job)
+            with heard_by(partial(self._hear, job.key)):
+                outcome = run(job)
             self._waiting.pop(job.key, None)
             self._finished[job.key] = outcome
         return list(self._finished)
+
+    def _hear(self, key: Hashable, value: object) -> None:
+        if self._listener is not None:
+            self._listener(key, value)
 
     def collect(self, key: Hashable) -> Outcome:
         """Give the outcome of a finished job and forget the job.

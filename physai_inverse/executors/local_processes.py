@@ -20,8 +20,10 @@ from types import TracebackType
 from typing import Self
 
 from physai_inverse.errors import InvalidInput, NotFound
+from physai_inverse.executors.deaths import explain_exit, memory_kills
+from physai_inverse.executors.notes import Listener
 from physai_inverse.executors.outcome import Job, Outcome
-from physai_inverse.executors.worker import TAKEN, loading_main
+from physai_inverse.executors.worker import NOTE, TAKEN, loading_main
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 SLICE_SECONDS = 0.1  # how long `poll` sleeps before it looks after dead and overdue workers
@@ -64,6 +66,7 @@ class LocalProcesses:
         self._workers: list[_Worker] = []
         self._finished: dict[Hashable, Outcome] = {}
         self._closed = False
+        self._listener: Listener | None = None
 
     @property
     def running(self) -> tuple[Hashable, ...]:
@@ -95,6 +98,10 @@ class LocalProcesses:
         payload, main_path = _pack(function, arguments)
         self._waiting[key] = _Parcel(Job(key, function, arguments, timeout), payload, main_path)
         self._dispatch()
+
+    def listen(self, listener: Listener | None) -> None:
+        """Hand what running jobs tell (see `notes`) to a function, with the key of the job; None for nobody."""
+        self._listener = listener
 
     def poll(self, wait_seconds: float = 0.0) -> list[Hashable]:
         """List the keys that are finished and not collected.
@@ -168,7 +175,7 @@ class LocalProcesses:
 
     def _look(self) -> None:
         for worker in list(self._workers):
-            outcome = worker.look()
+            outcome = worker.look(self._listener)
             if outcome is not None:
                 self._finished[outcome.key] = outcome
             if worker.dead:
@@ -213,6 +220,7 @@ class _Worker:
         self.dead = False
         self._taken = False
         self._started = 0.0
+        self._kills: int | None = None
 
     def start(self, parcel: _Parcel) -> bool:
         """Send a job; tell whether the worker was there to take it."""
@@ -225,10 +233,11 @@ class _Worker:
         self.parcel = parcel
         self._taken = False
         self._started = time.monotonic()
+        self._kills = memory_kills()
         return True
 
-    def look(self) -> Outcome | None:
-        """Give the outcome of the job if it has ended, in whatever way."""
+    def look(self, listener: Listener | None) -> Outcome | None:
+        """Give the outcome of the job if it has ended, in whatever way; pass on what it has told."""
         if self.parcel is None:
             return None
         ended = self._process.poll() is not None  # asked first: what was sent before the end is still readable
@@ -238,6 +247,11 @@ class _Worker:
             except (EOFError, OSError):
                 ended = True
                 break
+            if message.startswith(NOTE):
+                if listener is not None:
+                    told = pickle.loads(message.removeprefix(NOTE))  # noqa: S301 - from our worker
+                    listener(self.parcel.job.key, told)
+                continue
             if not message.startswith(TAKEN):
                 return self._read(message, self.parcel.job)
             self._taken = True
@@ -277,7 +291,7 @@ class _Worker:
             self.parcel, self.dead = None, True
             self.lost = replace(parcel, attempt=parcel.attempt + 1)
             return None
-        text, kind = _explain_exit(code)
+        text, kind = explain_exit(code, self._kills)
         if not self._taken:
             text = f"no worker process could be started: {text}"
         return self._ended(text, kind)
@@ -287,19 +301,6 @@ class _Worker:
         key = self.parcel.job.key
         self.parcel, self.dead = None, True
         return Outcome(key, None, error, kind, time.monotonic() - self._started)
-
-
-def _explain_exit(code: int) -> tuple[str, str]:
-    if code >= 0:
-        return f"the worker process ended with exit code {code} in the middle of the job", "bug"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unnamed"
-    text = f"the worker process was killed by signal {-code} ({name})"
-    if -code == signal.SIGKILL:
-        return f"{text}, perhaps by the system for lack of memory", "unknown"
-    return text, "preempted" if -code in (signal.SIGTERM, signal.SIGHUP) else "bug"
 
 
 def _pack(function: Callable[..., object], arguments: tuple[object, ...]) -> tuple[bytes, str | None]:

@@ -17,12 +17,14 @@ import types
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
+from physai_inverse.executors.notes import heard_by
 from physai_inverse.executors.outcome import explain
 
 WATCH_SECONDS = 0.5
 # Sent, with the monotonic clock that all processes share, before a job runs. A job without it has not run and
 # can be offered again.
 TAKEN = b"taken "
+NOTE = b"note "  # before what a running job tells
 GRACE_SECONDS = 1.0  # the parent, which words the outcome, is the first to end a job at its time
 
 _main_path: str | None = None
@@ -50,7 +52,8 @@ def main(descriptor: int, parent: int) -> None:
         try:
             connection.send_bytes(TAKEN + repr(time.monotonic()).encode())
             watch.begin(timeout)
-            answer = _answer(payload, main_path)
+            with heard_by(lambda value: connection.send_bytes(NOTE + pickle.dumps(value))):
+                answer = _answer(payload, main_path)
             watch.end()
             connection.send_bytes(answer)
         except OSError:

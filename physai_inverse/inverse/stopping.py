@@ -14,6 +14,7 @@ of deep neural networks by extrapolation of learning curves" (the probability of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from physai_inverse.observations import Curve
 
@@ -24,6 +25,9 @@ KTH = 3
 THRESHOLD = 0.05
 CALIBRATED = 0.9
 """Level at which the line's intervals are held against its leave-one-out errors."""
+
+ETA = 3.0
+"""Of successive halving: one of so many goes on."""
 
 DECADE = 10.0
 """Ratio of largest to smallest of positive values from which their logarithms are taken."""
@@ -78,6 +82,8 @@ class StoppingRule:
         from scipy.special import stdtr, stdtrit
 
         step, value = curve.steps[-1], curve.values[-1]
+        if self.curves and step >= max(other.steps[-1] for other in self.curves):
+            return Verdict(False, None, f"step {step:g} is where the finished runs ended")
         rows = [
             (float(np.interp(step, other.steps, other.values)), final)
             for other, final in zip(self.curves, self.finals, strict=True)
@@ -116,6 +122,71 @@ class StoppingRule:
         return Verdict(True, chance, text)
 
 
+@dataclass(frozen=True)
+class HalvingRule:
+    """Asynchronous successive halving as a rule for stopping: the baseline that others are held against.
+
+    At the rungs 1 / eta, 1 / eta^2, ... of the longest finished run only one training of `eta` goes on: the best
+    of all that have come so far, also of those that were stopped later. It is judged by its value there and
+    nothing else, so curves that cross are stopped wrongly.
+
+    Source: Li et al. 2020, "A system for massively parallel hyperparameter tuning", https://arxiv.org/abs/1810.05934,
+    algorithm 2, in the form without pauses: what is not promoted at once is stopped.
+
+    Args:
+        metric: of the first wish.
+        maximize: whether large values are good.
+        curves: of finished runs and of runs that were stopped.
+        end: the last step of the longest finished run; None where none has finished.
+        eta: one of so many goes on.
+    """
+
+    metric: str
+    maximize: bool
+    curves: tuple[Curve, ...] = field(repr=False)
+    end: float | None
+    eta: float = ETA
+
+    def judge(self, curve: Curve) -> Verdict:
+        """Judge a training by its curve so far."""
+        import numpy as np
+
+        step = curve.steps[-1]
+        if self.end is None or step >= self.end:
+            return Verdict(False, None, "no run has finished" if self.end is None else "it is at its end")
+        rung = self.end / self.eta
+        while rung > step:
+            rung /= self.eta
+        if rung < curve.steps[0]:
+            return Verdict(False, None, f"step {step:g} lies below the first rung")
+        own = float(np.interp(rung, curve.steps, curve.values))
+        others = [
+            float(np.interp(rung, other.steps, other.values))
+            for other in self.curves
+            if other.steps[0] <= rung <= other.steps[-1]
+        ]
+        if not np.isfinite(own):
+            return Verdict(False, None, f"`{self.metric}` is {own}: for the trainer to judge")
+        seen = len(others) + 1
+        if seen < self.eta:
+            return Verdict(False, None, f"only {len(others)} other runs reach step {rung:g}")
+        better = sum(other > own if self.maximize else other < own for other in others)
+        places = int(seen / self.eta)
+        text = f"`{self.metric}` is number {better + 1} of {seen} at step {rung:g}, and {places} go on"
+        return Verdict(better >= places, None, text)
+
+
+class Rule(Protocol):
+    """What judges a training by its curve."""
+
+    @property
+    def metric(self) -> str:
+        """The metric whose curve is judged."""
+
+    def judge(self, curve: Curve) -> Verdict:
+        """Judge a training by its curve so far."""
+
+
 class Reporter:
     """Takes the points of a training's curves and applies a rule to them.
 
@@ -123,7 +194,7 @@ class Reporter:
         rule: the rule; None only records.
     """
 
-    def __init__(self, rule: StoppingRule | None = None) -> None:
+    def __init__(self, rule: Rule | None = None) -> None:
         self.stopped: str | None = None
         self._rule = rule
         self._points: dict[str, dict[float, float]] = {}

@@ -15,6 +15,7 @@ from physai_inverse.report.slices import Near, centre_of, near, trained, widest_
 from physai_inverse.space import Constant
 from physai_inverse.store import Trial
 from physai_inverse.study import Answer, Campaign, MetricFit, Recommendation, Study, upcoming
+from physai_inverse.study.stopping import observed
 from physai_inverse.understanding import Effect, Slice, Surface, one_parameter_slices
 
 MOST_PANELS = 300
@@ -142,7 +143,7 @@ def gather(
     """Find out everything that a page tells; a metric that cannot be modelled is left out with its reason."""
     trials = tuple(study.trials)
     finished = [trial for trial in trials if trial.state.finished]
-    data = Dataset.from_observations(study.space, [trial.observation() for trial in finished])
+    data = Dataset.from_observations(study.space, observed(finished, study.objective, study.fidelity))
     columns = data.columns
     wanted = [name for name in (*study.objective.metrics, *labels) if name in columns]
     metrics = tuple(dict.fromkeys([*wanted, *columns]))

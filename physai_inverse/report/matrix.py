@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import NotFound
 from physai_inverse.forward import Dataset
+from physai_inverse.observations import TrialState
 from physai_inverse.report.figures import (
     INK,
     OURS,
@@ -50,7 +51,7 @@ WORTH = ((0.7, OURS_FAINT, WRONG_FAINT), (0.4, OURS_CORE, WRONG_CORE), (0.2, OUR
 
 def matrix_trials(study: Study) -> list[Trial]:
     """Give the full trainings that ended well, in order."""
-    good = [trial for trial in study.trials if trial.state.finished and not trial.state.bad]
+    good = [trial for trial in study.trials if trial.state is TrialState.DONE]
     return comparable(study.fidelity, good)
 
 

@@ -175,6 +175,9 @@ class TaskModel(Model):
     settings: dict[str, bool | int | Number | str | list[str]] = Field(
         default_factory=dict, description="Fixed settings that differ from their defaults."
     )
+    stop_early: bool = Field(
+        False, description="Whether to end a training once its curves look hopeless; its end is then not measured."
+    )
 
 
 class CommandModel(Model):
@@ -273,6 +276,12 @@ class StudyModel(Model):
     ] = []
     budget: Annotated[Whole, Field(ge=1, description="How many trainings `run` makes.")] = 40
     workers: Annotated[Whole, Field(ge=1, description="How many trainings run at a time.")] = 1
+    together: Annotated[
+        Whole, Field(ge=1, description="How many are proposed and trained in one program, where the trainer can.")
+    ] = 1
+    stopping: Literal["probability", "halving", "none"] = Field(
+        "probability", description="What stops hopeless trainings: their probability, or successive halving."
+    )
     timeout: Annotated[Number, Field(gt=0)] | None = Field(None, description="Seconds a training may take.")
     seed: Annotated[
         Whole,

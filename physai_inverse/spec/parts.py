@@ -218,7 +218,7 @@ class Parts:
             return None
         made: Trainer | None = None
         with self.refused_at(("trainer", "settings")):
-            made = load_task(name, plain.get("settings", {}))
+            made = load_task(name, plain.get("settings", {}), stop_early=plain.get("stop_early", False))
         group_of = (
             {} if space is None else {part: key for key, group in space.groups.items() for part in group.parts}
         )
@@ -232,6 +232,15 @@ class Parts:
                 with self.refused_at(place):
                     _check_knob(name, parameter, task)
         return made
+
+    def together(self, plain: Mapping[str, Any], together: int) -> None:
+        """Refuse to train several commands in one program; a function is asked when it is loaded."""
+        if together > 1 and "command" in plain:
+            text = (
+                f"a command trains one configuration at a time, so `together` cannot be {together}; `workers` is "
+                "how many run at a time."
+            )
+            self.problems.append(self.document.line(("together",), text))
 
     def known_metrics(self, plain: Mapping[str, Any], folder: Path, objective: Objective | None) -> None:
         """Hold the objective against the metrics that a built-in task gives."""

@@ -34,6 +34,7 @@ class Spec:
         trainer: what trains; None where trainings are run elsewhere.
         budget: how many trainings `run` makes.
         workers: how many run at a time.
+        together: how many are proposed at a time and trained in one program.
         timeout: seconds a training may take; None for no limit.
         seed: of the study.
         store: path of the database, or a URL.
@@ -41,6 +42,7 @@ class Spec:
         confirm: fresh trainings of each pick at the end of `run`.
         fidelity: how much a training can be given; None for full trainings alone.
         method: how configurations are chosen.
+        stopping: what stops hopeless trainings.
         start: configurations to be trained before any other.
         beliefs: what is believed of good configurations.
         earlier: earlier studies, each a store with the name of the study in it; None where it holds one.
@@ -61,6 +63,8 @@ class Spec:
     confirm: int
     fidelity: Fidelity | None = None
     method: str = "model"
+    stopping: str = "probability"
+    together: int = 1
     start: tuple[Config, ...] = ()
     beliefs: tuple[Belief, ...] = ()
     earlier: tuple[tuple[Path | str, str | None], ...] = field(default=(), repr=False)  # for the same reason
@@ -84,6 +88,7 @@ class Spec:
             grow=grow,
             fidelity=self.fidelity,
             method=self.method,
+            stopping=self.stopping,
             start=self.start,
             beliefs=self.beliefs,
             earlier=self.earlier,
@@ -147,6 +152,7 @@ def read_spec(path: Path, content: bytes) -> Spec:
     if plain["trainer"] is not None:
         trainer = parts.trainer(plain["trainer"], folder, space, model.timeout, fidelity)
         parts.known_metrics(plain["trainer"], folder, objective)
+        parts.together(plain["trainer"], model.together)
     store = _store(document, parts, model.store, path)
     start = parts.start(model.start, space)
     beliefs = parts.beliefs(plain["beliefs"], space)
@@ -171,6 +177,8 @@ def read_spec(path: Path, content: bytes) -> Spec:
         confirm=model.confirm,
         fidelity=fidelity,
         method=model.method,
+        stopping=model.stopping,
+        together=model.together,
         start=start,
         beliefs=beliefs,
         earlier=earlier,

@@ -1,18 +1,17 @@
 """What the store accepts: arguments checked before a transaction begins."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.observations import FAILURES, Observation, TrialState, as_metrics, check_name
+from physai_inverse.observations import FAILURES, Curve, Observation, TrialState, as_metrics, check_name
 from physai_inverse.store.encoding import config_text, json_text, metrics_text, read_json
 from physai_inverse.store.tables import ObservationRow, TrialRow
-from physai_inverse.store.trial import Proposal
+from physai_inverse.store.trial import MAX_ATTEMPTS, Proposal
 
 MAX_REASON = 10_000
 MAX_COUNT = 1_000_000
-MAX_ATTEMPTS = 3
 """How often a trial is handed out where a study's settings do not say."""
 
 Wanted: TypeAlias = int | Sequence[int]
@@ -79,6 +78,18 @@ def imported(observations: object) -> tuple[list[TrialRow], list[ObservationRow]
         results.append(result)
         curves.append(texts)
     return drafts, results, curves
+
+
+def curves_text(curves: Mapping[str, Curve]) -> str:
+    """Write curves that are kept while a trial runs, each name with the text of its points.
+
+    Raises:
+        InvalidInput: something is no curve.
+    """
+    _, points = metrics_text(as_metrics(curves, where="curves"))
+    if len(points) < len(curves):
+        raise InvalidInput("`curves` must map names to curves.")
+    return json_text(dict(points), "curves")
 
 
 def max_attempts(settings: str) -> int:

@@ -123,9 +123,14 @@ def read_metrics(text: str, curves: Mapping[str, str] | None = None) -> dict[str
             points = curves.get(name)
             if points is None or crc(points) != value["crc"]:
                 raise StoreDamaged(f"the curve of metric `{name}` is {'missing' if points is None else 'changed'}")
-            steps, numbers = json.loads(points)
-            metrics[name] = Curve(tuple(map(_read, steps)), tuple(map(_read, numbers)))
+            metrics[name] = read_curve(points)
     return metrics
+
+
+def read_curve(points: str) -> Curve:
+    """Read back a curve."""
+    steps, values = json.loads(points)
+    return Curve(tuple(map(_read, steps)), tuple(map(_read, values)))
 
 
 def curve_names(text: str) -> Iterable[str]:

@@ -8,6 +8,7 @@ from physai_inverse.errors import Conflict, LeaseLost
 from physai_inverse.observations import TrialState
 from physai_inverse.store import rows
 from physai_inverse.store.door import max_attempts
+from physai_inverse.store.encoding import metrics_text
 from physai_inverse.store.lease_clock import Moment
 from physai_inverse.store.tables import LeaseRow, ObservationRow, TrialRow
 from physai_inverse.store.trial import Stale, Trial
@@ -101,6 +102,28 @@ def take_in(
 
 def keep(writing: Writing, number: object, token: str, lease_seconds: float, now: Moment) -> float:
     """Extend a lease; see `Store.heartbeat`."""
+    _, lease = _held(writing, number, token)
+    writing.extend(lease, lease_seconds, now)
+    return lease_seconds
+
+
+def keep_points(writing: Writing, number: object, token: str, points: str) -> bool:
+    """Keep what the curves of a trial have come to, and tell whether it is still held; see `Store.note`."""
+    try:
+        trial, _ = _held(writing, number, token)
+    except (Conflict, LeaseLost):
+        return False
+    writing.note(trial, points)
+    return True
+
+
+def _held(writing: Writing, number: object, token: str) -> tuple[TrialRow, LeaseRow]:
+    """Give a running trial and the live lease that a token proves.
+
+    Raises:
+        Conflict: the trial is finished.
+        LeaseLost: the token is of another lease.
+    """
     trial = rows.trial_row(writing.connection, writing.head, number)
     if TrialState(trial.state).finished:
         raise Conflict(
@@ -108,8 +131,7 @@ def keep(writing: Writing, number: object, token: str, lease_seconds: float, now
         )
     for lease in rows.lease_rows(writing.connection, writing.head, trial.number):
         if trial.state == "running" and lease.attempt == trial.attempt and lease.token == token:
-            writing.extend(lease, lease_seconds, now)
-            return lease_seconds
+            return trial, lease
     raise LeaseLost(
         f"The lease of trial {number} of study `{writing.head.name}` is lost; the trial is {trial.state}, "
         f"attempt {trial.attempt}. Stop the run, or report its result with `observe`: it is kept as a late one."
@@ -168,6 +190,9 @@ def _waiting_among(writing: Writing, only: frozenset[int], count: int) -> list[T
 
 
 def _give_up(writing: Writing, trial: TrialRow, reason: str) -> None:
+    """Fail a trial, with the curves that its last attempt has told."""
+    told = rows.noted_curves(writing.connection, writing.head, trial.number)
+    metrics, curves = metrics_text({f"{name}_curve": curve for name, curve in told.items()})
     writing.change(trial, state="failed")
     result = ObservationRow(
         study=trial.study,
@@ -176,11 +201,11 @@ def _give_up(writing: Writing, trial: TrialRow, reason: str) -> None:
         attempt=trial.attempt,
         source="store",
         late=0,
-        metrics="{}",
+        metrics=metrics,
         state="failed",
         seconds=None,
         reason=reason,
         kind="unknown",
         crc=0,
     )
-    writing.observe([result], [{}])
+    writing.observe([result], [curves])

@@ -9,23 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from physai_inverse.observations import MetricsLike, Observation, TrialState, as_metrics, check_name
+from physai_inverse.observations import Curve, MetricsLike, Observation, TrialState, as_metrics, check_name
 from physai_inverse.store import door, rows
-from physai_inverse.store.backup import write_backup
 from physai_inverse.store.connection import Database
 from physai_inverse.store.encoding import fingerprint, json_text, metrics_text, read_json
-from physai_inverse.store.handing import Offer, hand_out, keep, take_in
+from physai_inverse.store.handing import Offer, hand_out, keep, keep_points, take_in
 from physai_inverse.store.lease_clock import LeaseClock
 from physai_inverse.store.location import locate
 from physai_inverse.store.migrations import lock_server
+from physai_inverse.store.readings import AbstractReading
 from physai_inverse.store.reporting import Report, record, record_imported
 from physai_inverse.store.tables import StudyRow, sealed
-from physai_inverse.store.trial import Event, Proposal, StudyRecord, Trial
-from physai_inverse.store.verification import problems
+from physai_inverse.store.trial import Proposal, StudyRecord, Trial
 from physai_inverse.store.writing import Writing, insert_rows, utc_now
 
 
-class Store:
+class Store(AbstractReading):
     """The ledger of every study in one file, in memory or on a server.
 
     One store may be used by many threads, and a file or server by many processes; each verb sees and leaves a
@@ -66,25 +65,6 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Close every connection. Leases stay as they are."""
-        self._database.close()
-
-    @property
-    def read_only(self) -> bool:
-        """Whether every write will be refused."""
-        return self._database.read_only
-
-    @property
-    def path(self) -> Path | None:
-        """The file; None in memory and on a server."""
-        return self._location.path
-
-    @property
-    def in_memory(self) -> bool:
-        """Whether it is gone with this process."""
-        return self._location.sqlite and self.path is None
 
     # Studies
 
@@ -137,29 +117,6 @@ class Store:
                     writing.finish("created")
                 return rows.record_of(connection, rows.study_row(connection, name))
         return self.study(name)
-
-    def study(self, name: str) -> StudyRecord:
-        """Give what is known of a study.
-
-        Raises:
-            NotFound: there is none; names those that exist.
-        """
-        with self._database.read() as connection:
-            return rows.record_of(connection, rows.study_row(connection, name))
-
-    def studies(self) -> tuple[str, ...]:
-        """Name every study, the oldest first."""
-        with self._database.read() as connection:
-            return rows.study_names(connection)
-
-    def version(self, name: str) -> int:
-        """Give the number that every write of a study raises by one; heartbeats do not.
-
-        Raises:
-            NotFound: there is no such study.
-        """
-        with self._database.read() as connection:
-            return rows.study_row(connection, name).version
 
     def add_space(self, name: str, space: Mapping[str, object]) -> int:
         """Add the next version of a study's space and give its number.
@@ -278,8 +235,16 @@ class Store:
         with self._writing(name) as writing:
             return keep(writing, number, token, seconds, self._clock.now(writing.connection))
 
-    def release(self, name: str, workers: Collection[str]) -> list[int]:
-        """End the leases of workers known to be dead; their trials wait for a claim at once.
+    def release(self, name: str, workers: Collection[str], *, only: Collection[int] | None = None) -> list[int]:
+        """End the leases of workers known to be dead, or that give trials back; these wait for a claim at once.
+
+        Args:
+            name: of the study.
+            workers: who held them.
+            only: the numbers of the trials; all of these workers' where it is left out.
+
+        Returns:
+            The numbers of the trials that wait now.
 
         Raises:
             NotFound: there is no such study.
@@ -287,25 +252,39 @@ class Store:
         dead = {check_name(worker, "worker") for worker in door.sequence("workers", workers)}
         with self._writing(name) as writing:
             running = rows.running_rows(writing.connection, writing.head)
-            lost = [trial for trial, lease in running if lease.worker in dead]
+            lost = [
+                trial
+                for trial, lease in running
+                if lease.worker in dead and (only is None or trial.number in only)
+            ]
             for trial in lost:
                 writing.change(trial, state="proposed", waiting=1)
             if lost:
                 writing.finish("released", workers=sorted(dead))
             return [trial.number for trial in lost]
 
-    def leases(self, name: str) -> list[tuple[int, str, float]]:
-        """List number, worker and seconds left (negative when ended) of every running trial.
+    # Results
+
+    def note(self, name: str, curves: Mapping[int, Mapping[str, Curve]], tokens: Mapping[int, str]) -> list[int]:
+        """Keep what the curves of running trials have come to; it replaces what they told before.
+
+        No event is written and the study's version stays: like a lease, this is gone once a trial has its result.
+
+        Args:
+            name: of the study.
+            curves: number of a trial to its curves.
+            tokens: number to the token of its lease.
+
+        Returns:
+            The numbers of those that were kept; a trial that is finished or was given to somebody else is not.
 
         Raises:
-            NotFound: there is no such study.
+            InvalidInput: something is no curve.
+            NotFound: there is no such study or trial.
         """
-        with self._database.read() as connection:
-            now = self._clock.now(connection)
-            running = rows.running_rows(connection, rows.study_row(connection, name))
-            return [(trial.number, lease.worker, now.left(lease)) for trial, lease in running]
-
-    # Results
+        texts = {number: door.curves_text(of) for number, of in curves.items()}
+        with self._writing(name) as writing:
+            return [number for number, text in texts.items() if keep_points(writing, number, tokens[number], text)]
 
     def observe(
         self,
@@ -377,71 +356,6 @@ class Store:
         offer = Offer("import", door.request_key(request), fingerprint([space_version, drafts, results, curves]))
         with self._writing(name) as writing:
             return record_imported(writing, offer, drafts, results, curves, space_version)
-
-    # Reading
-
-    def trial(self, name: str, number: int, curves: bool = True) -> Trial:
-        """Give one trial.
-
-        Raises:
-            NotFound: there is no such study or trial.
-        """
-        with self._database.read() as connection:
-            head = rows.study_row(connection, name)
-            found = rows.snapshots(connection, head, rows.check_number(head, number))[0]
-            texts = rows.curve_texts(connection, head, found.trial.number) if curves else None
-            return rows.trial_of(found.trial, found.observation, curves=texts)
-
-    def trials(self, name: str, *, since: int = 0, curves: bool = False) -> list[Trial]:
-        """Give the trials in order of number; only those changed after the study's version `since`.
-
-        Raises:
-            NotFound: there is no such study.
-        """
-        door.integer("since", since)
-        with self._database.read() as connection:
-            head = rows.study_row(connection, name)
-            found = rows.changed_snapshots(connection, head, since) if since else rows.snapshots(connection, head)
-            texts = rows.curve_texts(connection, head) if curves else None
-            return [rows.trial_of(row.trial, row.observation, curves=texts) for row in found]
-
-    def late_observations(self, name: str) -> list[Observation]:
-        """Give the results that came after their trials were finished.
-
-        Raises:
-            NotFound: there is no such study.
-        """
-        with self._database.read() as connection:
-            head = rows.study_row(connection, name)
-            texts = rows.curve_texts(connection, head)
-            return [rows.observation_of(connection, head, row, texts) for row in rows.late_rows(connection, head)]
-
-    def events(self, name: str, since_seq: int = 0) -> list[Event]:
-        """Give what was done to a study after its version `since_seq`, and check that nothing is missing.
-
-        Raises:
-            NotFound: there is no such study.
-        """
-        with self._database.read() as connection:
-            head = rows.study_row(connection, name)
-            found = rows.event_rows(connection, head, door.integer("since_seq", since_seq))
-            return [Event(row.seq, row.kind, row.at, read_json(row.body)) for row in found]
-
-    # Care
-
-    def check(self) -> list[str]:
-        """List everything that is wrong with the store: the database's own checks, every checksum, every rule."""
-        return problems(self._database)
-
-    def backup(self, path: str | Path) -> Path:
-        """Copy the store to a file, while others write; the copy holds all that was acknowledged before.
-
-        Raises:
-            InvalidInput: `path` is the store itself.
-            StoreUnavailable: the copy cannot be written, or the store is on a server.
-            StoreDamaged: the store cannot be read through.
-        """
-        return write_backup(self._database, Path(path))
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Writing]:

@@ -42,7 +42,12 @@ def add_fidelity(connection: Connection) -> None:
             connection.exec_driver_sql(f"ALTER TABLE trial ADD COLUMN {name} {kind}")
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_tables, add_fidelity)
+def add_progress(connection: Connection) -> None:
+    """Make the table of what running trials have told."""
+    tables.progress.create(connection, checkfirst=True)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_tables, add_fidelity, add_progress)
 """Step n brings a store from schema n to schema n + 1, and finds its work done in one that was made new."""
 
 

@@ -8,14 +8,15 @@ from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from physai_inverse.errors import Conflict, InvalidInput, NotFound, StoreDamaged
-from physai_inverse.observations import Metric, Observation, TrialState
+from physai_inverse.observations import Curve, Metric, Observation, TrialState
 from physai_inverse.store import tables
-from physai_inverse.store.encoding import read_config, read_json, read_metrics
+from physai_inverse.store.encoding import read_config, read_curve, read_json, read_metrics
 from physai_inverse.store.statements import fetch
 from physai_inverse.store.tables import (
     EventRow,
     LeaseRow,
     ObservationRow,
+    ProgressRow,
     RequestRow,
     Row,
     SpaceRow,
@@ -88,6 +89,9 @@ CURVES = select(tables.curve.c.number, tables.curve.c.ordinal, tables.curve.c.me
     tables.curve.c.study == bindparam("study")
 )
 CURVES_OF_ONE = CURVES.where(tables.curve.c.number == bindparam("number"))
+PROGRESS = select(tables.progress).where(
+    and_(tables.progress.c.study == bindparam("study"), tables.progress.c.number == bindparam("number"))
+)
 REQUEST = select(tables.request).where(
     and_(tables.request.c.study == bindparam("study"), tables.request.c.key == bindparam("key"))
 )
@@ -269,6 +273,18 @@ def curve_texts(connection: Connection, head: StudyRow, number: int | None = Non
     for of, ordinal, metric, points in cast("list[tuple[int, int, str, str]]", found):
         texts.setdefault((of, ordinal), {})[metric] = points
     return texts
+
+
+def progress_row(connection: Connection, head: StudyRow, number: int) -> ProgressRow | None:
+    """Read what the curves of a trial without a result have come to."""
+    found = fetch(connection, PROGRESS, {"study": head.id, "number": number})
+    return intact(_made(ProgressRow, found[0])) if found else None
+
+
+def noted_curves(connection: Connection, head: StudyRow, number: int) -> dict[str, Curve]:
+    """Read the curves of `progress_row`; none where nothing was told."""
+    row = progress_row(connection, head, number)
+    return {} if row is None else {name: read_curve(points) for name, points in json.loads(row.points).items()}
 
 
 def trial_of(

@@ -8,13 +8,13 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Insert, Select, Update
+from sqlalchemy import Delete, Insert, Select, Update
 from sqlalchemy.engine import Connection
 
 Values: TypeAlias = Mapping[str, object]
 Text: TypeAlias = tuple[str, tuple[str, ...], Values]
 
-_texts: dict[Select[*tuple[object, ...]] | Insert | Update, Text] = {}
+_texts: dict[Select[*tuple[object, ...]] | Insert | Update | Delete, Text] = {}
 
 
 def fetch(
@@ -28,8 +28,8 @@ def fetch(
     return rows
 
 
-def change(connection: Connection, statement: Insert | Update, rows: Sequence[Values]) -> int:
-    """Run an insert or update that is a module's constant, once for each mapping; give how many rows changed."""
+def change(connection: Connection, statement: Insert | Update | Delete, rows: Sequence[Values]) -> int:
+    """Run a change that is a module's constant, once for each mapping; give how many rows changed."""
     if connection.dialect.name != "sqlite":
         return connection.execute(statement, rows if len(rows) > 1 else rows[0]).rowcount
     text = _text(connection, statement)
@@ -44,7 +44,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
-def _text(connection: Connection, statement: Select[*tuple[object, ...]] | Insert | Update) -> Text:
+def _text(connection: Connection, statement: Select[*tuple[object, ...]] | Insert | Update | Delete) -> Text:
     known = _texts.get(statement)
     if known is None:
         compiled = statement.compile(dialect=connection.dialect)

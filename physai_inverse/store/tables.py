@@ -118,6 +118,16 @@ class CurveRow(NamedTuple):
     crc: int
 
 
+class ProgressRow(NamedTuple):
+    """What the curves of a trial without a result have come to; replaced, and removed again."""
+
+    study: int
+    number: int
+    attempt: int
+    points: str
+    crc: int
+
+
 class RequestRow(NamedTuple):
     """The answer that was given to a request key."""
 
@@ -141,7 +151,18 @@ class EventRow(NamedTuple):
     crc: int
 
 
-Row = TypeVar("Row", StudyRow, SpaceRow, TrialRow, LeaseRow, ObservationRow, CurveRow, RequestRow, EventRow)
+Row = TypeVar(
+    "Row",
+    StudyRow,
+    SpaceRow,
+    TrialRow,
+    LeaseRow,
+    ObservationRow,
+    CurveRow,
+    ProgressRow,
+    RequestRow,
+    EventRow,
+)
 
 
 def sealed(row: Row) -> Row:
@@ -309,6 +330,19 @@ curve = Table(
     ForeignKeyConstraint(
         ["study", "number", "ordinal"], ["observation.study", "observation.number", "observation.ordinal"]
     ),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("study", Integer, nullable=False),
+    _count("number"),
+    _count("attempt"),
+    _text("points"),
+    _count("crc"),
+    PrimaryKeyConstraint("study", "number"),
+    ForeignKeyConstraint(["study", "number"], ["trial.study", "trial.number"]),
+    sqlite_with_rowid=False,
 )
 
 request = Table(

@@ -10,6 +10,9 @@ from physai_inverse.errors import Conflict
 from physai_inverse.observations import Metric, Observation, Scalar, TrialState
 from physai_inverse.store.encoding import JSON
 
+MAX_ATTEMPTS = 3
+"""How often a trial is handed out at most, where a study's settings do not say."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -120,6 +123,13 @@ class StudyRecord:
     version: int
     created_at: str
     num_trials: int = 0
+
+    @property
+    def max_attempts(self) -> int:
+        """How often a trial is handed out at most."""
+        limit = self.settings.get("max_attempts", MAX_ATTEMPTS)
+        assert isinstance(limit, int)
+        return limit
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ The database's own checks find a broken file. Checksums find a changed row. The 
 names the checksum of every row it wrote, finds rows that were removed, added or put back to an earlier state.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
@@ -15,11 +16,12 @@ from physai_inverse.errors import PhysaiInverseError, StoreDamaged
 from physai_inverse.observations import TrialState
 from physai_inverse.store import rows, tables
 from physai_inverse.store.connection import Database
-from physai_inverse.store.encoding import JSON, curve_names, read_config, read_json, read_metrics
+from physai_inverse.store.encoding import JSON, curve_names, read_config, read_curve, read_json, read_metrics
 from physai_inverse.store.tables import (
     CurveRow,
     LeaseRow,
     ObservationRow,
+    ProgressRow,
     RequestRow,
     SpaceRow,
     StudyRow,
@@ -29,7 +31,9 @@ from physai_inverse.store.tables import (
 )
 
 MAX_PROBLEMS = 100
-Checked = TypeVar("Checked", StudyRow, SpaceRow, TrialRow, LeaseRow, ObservationRow, CurveRow, RequestRow)
+Checked = TypeVar(
+    "Checked", StudyRow, SpaceRow, TrialRow, LeaseRow, ObservationRow, CurveRow, ProgressRow, RequestRow
+)
 
 
 def problems(database: Database) -> list[str]:
@@ -88,6 +92,8 @@ def _of_study(connection: Connection, head: StudyRow) -> Iterator[str]:
     bad += more
     curves, more = _read(connection, CurveRow, head)
     bad += more
+    progress, more = _read(connection, ProgressRow, head)
+    bad += more
     requests, more = _read(connection, RequestRow, head)
     bad += more
     yield from bad
@@ -97,6 +103,7 @@ def _of_study(connection: Connection, head: StudyRow) -> Iterator[str]:
         yield f"it has {len(trials)} trials, expected the numbers 0 to {head.num_trials - 1} without gaps"
     yield from _trials(head, trials, leases, observations)
     yield from _curves(observations, curves)
+    yield from _progress(trials, progress)
     yield from _history(connection, head, spaces, trials, observations, requests)
 
 
@@ -152,6 +159,15 @@ def _curves(observations: list[ObservationRow], curves: list[CurveRow]) -> Itera
             yield f"observation {row.ordinal} of trial {row.number} has curves that it does not know"
     if texts:
         yield f"there are curves of observations that are not there: {sorted(texts)[:10]}"
+
+
+def _progress(trials: list[TrialRow], progress: list[ProgressRow]) -> Iterator[str]:
+    by_number = {trial.number: trial for trial in trials}
+    for row in progress:
+        trial = by_number.get(row.number)
+        if trial is None or TrialState(trial.state).finished or not 1 <= row.attempt <= trial.attempt:
+            yield f"there are points of trial {row.number}, which is not running"
+        yield from _tried(lambda row=row: [read_curve(text) for text in json.loads(row.points).values()])
 
 
 def _history(

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Update, and_, bindparam, insert, update
+from sqlalchemy import Update, and_, bindparam, delete, insert, update
 from sqlalchemy.engine import Connection
 
 from physai_inverse.errors import StoreDamaged
@@ -21,6 +21,7 @@ from physai_inverse.store.tables import (
     EventRow,
     LeaseRow,
     ObservationRow,
+    ProgressRow,
     RequestRow,
     Row,
     SpaceRow,
@@ -63,6 +64,17 @@ UPDATE_LEASE = (
     )
     .values({name: bindparam(name) for name in ("boot", "lease_seconds", "ends_at", "crc")})
 )
+
+
+OF_PROGRESS = and_(
+    tables.progress.c.study == bindparam("of_study"), tables.progress.c.number == bindparam("of_number")
+)
+UPDATE_PROGRESS = (
+    update(tables.progress)
+    .where(OF_PROGRESS)
+    .values({name: bindparam(name) for name in ("attempt", "points", "crc")})
+)
+DELETE_PROGRESS = delete(tables.progress).where(OF_PROGRESS)
 
 
 class Writing:
@@ -157,6 +169,9 @@ class Writing:
     def observe(self, rows: Sequence[ObservationRow], curves: Sequence[dict[str, str]]) -> list[ObservationRow]:
         """Insert observations with their curves, one mapping of metric to text for each."""
         written = insert_rows(self.connection, [sealed(row) for row in rows])
+        gone = [{"of_study": row.study, "of_number": row.number} for row in rows if row.source != "import"]
+        if gone:  # what was told on the way is in the result, or superseded by it
+            change(self.connection, DELETE_PROGRESS, gone)
         insert_rows(
             self.connection,
             [
@@ -167,6 +182,14 @@ class Writing:
         )
         self._observations.update({f"{row.number}/{row.ordinal}": row.crc for row in written})
         return written
+
+    def note(self, trial: TrialRow, points: str) -> None:
+        """Put points in the place of those that a trial has told before."""
+        row = sealed(ProgressRow(trial.study, trial.number, trial.attempt, points, 0))
+        values = {"attempt": row.attempt, "points": row.points, "crc": row.crc}
+        where = {"of_study": row.study, "of_number": row.number}
+        if not change(self.connection, UPDATE_PROGRESS, [{**where, **values}]):
+            insert_rows(self.connection, [row])
 
     def add_space(self, body: str) -> int:
         """Insert the next version of the space and give its number."""

@@ -60,10 +60,10 @@ class Campaign:
 
 def baseline_study(study: Study) -> Study:
     """Open the random-search twin of a study, in the same store."""
-    return _twin(study, BASELINE_SUFFIX)
+    return _twin(study, BASELINE_SUFFIX, study.stopping)
 
 
-def _twin(study: Study, suffix: str) -> Study:
+def _twin(study: Study, suffix: str, stopping: str) -> Study:
     return Study(
         study.space,
         study.objective,
@@ -72,6 +72,7 @@ def _twin(study: Study, suffix: str) -> Study:
         seed=study.seed,
         fidelity=study.fidelity,
         method="random",
+        stopping=stopping,
         read_only=study.store.read_only,
     )
 
@@ -85,6 +86,7 @@ def run_campaign(
     confirm: int = 0,
     workers: int = 1,
     timeout: float | None = None,
+    together: int = 1,
     on_progress: Callable[[str], OnProgress] | None = None,
 ) -> Campaign:
     """Run a study, its baseline, and the fresh trainings that compare their picks.
@@ -99,6 +101,7 @@ def run_campaign(
         confirm: fresh trainings of each pick.
         workers: see `run`.
         timeout: see `run`.
+        together: see `run`.
         on_progress: given the name of a part (`"study"`, `"random search"`, `"fresh seeds"`), gives what to call
             with its progress.
 
@@ -119,6 +122,7 @@ def run_campaign(
                 trainings,
                 workers=workers,
                 timeout=timeout,
+                together=together,
                 on_progress=progress(name),
                 executor=executor,
             )
@@ -150,7 +154,7 @@ def past_campaign(study: Study) -> Campaign | None:
     names = study.store.studies()
     if study.name + FRESH_SUFFIX not in names:
         return None
-    fresh = _twin(study, FRESH_SUFFIX)
+    fresh = _twin(study, FRESH_SUFFIX, "none")
     picks = {"ours": _own_pick(study.recommend(), study.objective.quantities[0])}
     if study.name + BASELINE_SUFFIX in names:
         twin = baseline_study(study)
@@ -170,7 +174,7 @@ def _own_pick(recommendation: Recommendation, metric: str) -> Pick:
 
 def _queue_fresh(study: Study, picks: Mapping[str, Pick], repeats: int) -> Study:
     """Queue fresh trainings of each pick in a study of their own, so that none flows back into the choice."""
-    fresh = _twin(study, FRESH_SUFFIX)
+    fresh = _twin(study, FRESH_SUFFIX, "none")
     # The same seeds for every pick; one pick after the other, so that two equal picks share their trainings.
     for _, config, _ in picks.values():
         there = {trial.seed for trial in _trainings(fresh, config)}

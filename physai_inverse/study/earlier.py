@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from physai_inverse.errors import InvalidInput, NotFound
 from physai_inverse.forward import Column, Dataset
+from physai_inverse.objective import Objective
 from physai_inverse.observations import Observation
 from physai_inverse.space import Space
 from physai_inverse.space.alignment import aligned
 from physai_inverse.store import Store
+from physai_inverse.study.opening import fidelity_of
+from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +64,8 @@ def earlier_studies(given: Iterable[EarlierLike], space: Space, own: tuple[Store
                 )
             record = store.study(name)
             old = Space.from_plain(record.spaces[-1])
-            observations = [trial.observation() for trial in store.trials(name) if trial.state.finished]
+            finished = [trial for trial in store.trials(name) if trial.state.finished]
+            observations = observed(finished, Objective.from_plain(record.objective), fidelity_of(record))
         finally:
             if isinstance(item, str | Path | tuple):
                 store.close()

@@ -6,11 +6,12 @@ from physai_inverse.objective import Objective
 from physai_inverse.space import Space, misfits
 from physai_inverse.store import Store, StudyRecord
 from physai_inverse.study.entries import check_seed
+from physai_inverse.study.stopping import RULES
 
 METHODS = ("model", "random", "asha", "lowest")
 
 
-def check_arguments(space: object, *, seed: object, method: str, lease_seconds: float) -> None:
+def check_arguments(space: object, *, seed: object, method: str, stopping: str, lease_seconds: float) -> None:
     """Check what a study is made of.
 
     Raises:
@@ -21,6 +22,8 @@ def check_arguments(space: object, *, seed: object, method: str, lease_seconds: 
     check_seed(seed)
     if method not in METHODS:
         raise InvalidInput(f"`method` must be one of {list(METHODS)}, not {method!r}.")
+    if stopping not in RULES:
+        raise InvalidInput(f"`stopping` must be one of {list(RULES)}, not {stopping!r}.")
     if not lease_seconds > 0:
         raise InvalidInput(f"`lease_seconds` must be above 0, not {lease_seconds!r}.")
 

@@ -5,21 +5,22 @@ left open is found by the next one and trained again with the same configuration
 """
 
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError, TrialFailed
 from physai_inverse.executors import InProcess, LocalProcesses, Outcome
 from physai_inverse.observations import MetricsLike, Scalar, Trainer, TrialState
 from physai_inverse.store import Trial
-from physai_inverse.study.checkpoints import checkpoint_folder
 from physai_inverse.study.costs import full_trainings
-from physai_inverse.study.stopping import rule_for
+from physai_inverse.study.jobs import Executor, Jobs
+from physai_inverse.study.stopping import CURVE_SUFFIX
 from physai_inverse.study.workers import is_dead, this_worker
-from physai_inverse.trainers import Extras, Trained, bound, taken, train
+from physai_inverse.trainers import Trained, bound, taken, trains_together
 
 if TYPE_CHECKING:
     from physai_inverse.fidelity import Fidelity
@@ -45,6 +46,7 @@ class Loop(Protocol):
     objective: "Objective"
     fidelity: "Fidelity | None"
     seed: int
+    stopping: str
 
     @property
     def trials(self) -> list[Trial]:
@@ -67,7 +69,13 @@ class Loop(Protocol):
         """Record what a training gave."""
 
     def fail(
-        self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
+        self,
+        trial: Trial | int,
+        reason: str = "failed",
+        *,
+        kind: str | None = None,
+        metrics: MetricsLike | None = None,
+        seconds: float | None = None,
     ) -> Trial:
         """Record that a training gave no result."""
 
@@ -102,7 +110,6 @@ class Progress:
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]
-Executor: TypeAlias = InProcess | LocalProcesses
 
 
 def run(
@@ -112,11 +119,14 @@ def run(
     *,
     workers: int = 1,
     timeout: float | None = None,
+    together: int = 1,
     lease_seconds: float = RUN_LEASE_SECONDS,
     on_progress: OnProgress | None = None,
     executor: Executor | None = None,
 ) -> Progress:
     """Train until `budget` trials of the study have ended, counting those of earlier runs.
+
+    It goes on after any interruption.
 
     Args:
         study: the study.
@@ -126,7 +136,9 @@ def run(
             fidelity: how many full trainings' worth.
         workers: 1 trains in this process, more in as many processes; the trainer must be importable then.
         timeout: seconds after which a training is stopped and recorded as failed; it runs in a process of its own
-            then, also where there is one worker.
+            then, also where there is one worker. Trainings in one program have so much for each.
+        together: how many configurations are proposed at a time and trained in one program, by a trainer that can
+            (a `BatchedTrainer`, a built-in task); in a study with a fidelity those of one rung.
         lease_seconds: how long the work of a lost process waits before another takes it.
         on_progress: called after every end and a few times a second between.
         executor: where trainings run, with `workers` at a time; it stays open. Made and closed here where it is
@@ -136,14 +148,14 @@ def run(
         Where the run stands at its end.
 
     Raises:
+        InvalidInput: an argument cannot be meant, or `together` is asked of a trainer that cannot.
         TrialFailed: `MAX_BUGS` trainings in a row failed by a bug, or the first ones all gave no usable
             metrics; they are recorded, the message shows the last.
         KeyboardInterrupt: passed on, after what was running has been given back.
     """
-    if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
-        raise InvalidInput(f"`budget` must be a whole number of at least 1, not {budget!r}.")
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InvalidInput(f"`workers` must be a whole number of at least 1, not {workers!r}.")
+    for argument, value in (("budget", budget), ("workers", workers), ("together", together)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidInput(f"`{argument}` must be a whole number of at least 1, not {value!r}.")
     if executor is None:
         with make_executor(workers, timeout) as own:
             return run(
@@ -152,12 +164,20 @@ def run(
                 budget,
                 workers=workers,
                 timeout=timeout,
+                together=together,
                 lease_seconds=lease_seconds,
                 on_progress=on_progress,
                 executor=own,
             )
-    name = None if study.fidelity is None else study.fidelity.name
-    return _Loop(study, bound(trainer, name), budget, workers, timeout, lease_seconds, on_progress, executor).run()
+    made = bound(trainer, None if study.fidelity is None else study.fidelity.name)
+    taken(made)  # a function that cannot be found is told before any trial is handed out
+    if together > 1 and not trains_together(made):
+        raise InvalidInput(
+            f"`together` is {together}, and the trainer trains one configuration at a time. Give a "
+            "`BatchedTrainer` or a built-in task, or leave `together` at 1."
+        )
+    jobs = Jobs(study, made, executor, workers, timeout, together)
+    return _Loop(study, jobs, budget, lease_seconds, on_progress).run()
 
 
 def make_executor(workers: int, timeout: float | None = None) -> Executor:
@@ -168,92 +188,98 @@ def make_executor(workers: int, timeout: float | None = None) -> Executor:
 @dataclass
 class _Loop:
     study: Loop
-    trainer: Trainer
+    jobs: Jobs
     budget: int
-    workers: int
-    timeout: float | None
     lease_seconds: float
     on_progress: OnProgress | None
-    executor: Executor
-    running: dict[int, tuple[Trial, float]] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
     ended: int = 0
     bugs: int = 0
+    last_bug: Trial | None = None
     first: float | None = None  # what had been spent when this run began to tell
 
     def run(self) -> Progress:
-        taken(self.trainer)  # a function that cannot be found is told before any trial is handed out
-        study, store = self.study, self.study.store
+        study, store, jobs = self.study, self.study.store, self.jobs
         dead = {worker for _, worker, _ in store.leases(study.name) if is_dead(worker)}
         if dead:
             store.release(study.name, dead)
-        executor = self.executor
         with self._heartbeats():
             try:
                 while True:
-                    while len(self.running) < self.workers and self._spent() < self.budget:
-                        trial = self._suggest()
-                        self.running[trial.number] = (trial, time.monotonic())
+                    while jobs.free and self._spent() < self.budget:
+                        jobs.add(self._suggest())
                         self._tell(None)
-                        self._submit(trial)
-                    if not self.running:
+                        jobs.start()
+                    jobs.start()
+                    if not jobs.held:
                         break
-                    for number in executor.poll(WAIT_SECONDS):
-                        assert isinstance(number, int)
-                        self._end(number, executor.collect(number))
+                    for trial, outcome in jobs.ended(WAIT_SECONDS):
+                        self._end(trial, outcome)
+                    self._stop_at_bugs()
                     self._tell(None)
             finally:
-                for number in list(self.running):
-                    executor.cancel(number)
-                if self.running:
-                    store.release(study.name, {this_worker()})
+                held = jobs.cancel()
+                if held:
+                    store.release(study.name, {this_worker()}, only=held)
         return self._progress(None)
 
-    def _suggest(self) -> Trial:
+    def _suggest(self) -> list[Trial]:
+        """Lease what shares the next job: what the budget leaves, shared out among the free workers.
+
+        With a fidelity trials are asked for one by one, since each costs another part of the budget.
+        """
+        jobs, trials = self.jobs, []
         if self.study.fidelity is None:
-            return self.study.suggest(1, lease_seconds=self.lease_seconds)[0]
-        resume = "checkpoint" in taken(self.trainer)
-        return self.study.suggest(1, lease_seconds=self.lease_seconds, resume=resume)[0]
+            left = max(self.budget - self._spent(), 1.0)
+            count = min(jobs.together, math.ceil(left / jobs.free))
+            trials = self.study.suggest(count, lease_seconds=self.lease_seconds)
+            jobs.hold(trials)
+            return trials
+        resume = "checkpoint" in taken(jobs.trainer)
+        while len(trials) < jobs.together and self._spent() < self.budget:
+            trials += self.study.suggest(1, lease_seconds=self.lease_seconds, resume=resume)
+            jobs.hold(trials[-1:])
+        return trials
 
-    def _submit(self, trial: Trial) -> None:
-        takes = taken(self.trainer)
-        seed = trial.seed or 0
-        if not takes:
-            self.executor.submit(trial.number, self.trainer, trial.config, seed, timeout=self.timeout)
-            return
-        from physai_inverse.inverse.stopping import Reporter
-
-        fidelity, store = self.study.fidelity, self.study.store
-        folder = checkpoint_folder(store, self.study.name, trial) if "checkpoint" in takes else None
-        extras = Extras(
-            fidelity=None if fidelity is None else fidelity.plain(trial.fidelity),
-            checkpoint=None if folder is None else str(folder),
-            resume_from=trial.continues,
-            report=Reporter(rule_for(self.study, trial.number)) if "report" in takes else None,
-        )
-        self.executor.submit(trial.number, train, self.trainer, trial.config, seed, extras, timeout=self.timeout)
-
-    def _end(self, number: int, outcome: Outcome) -> None:
-        trial, _ = self.running.pop(number)
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
         if outcome.kind == "preempted":  # says nothing about the configuration: it is offered again
-            self.study.store.release(self.study.name, {this_worker()})
-            return
+            if trial.attempt < self.jobs.last_attempt:
+                self.jobs.told.write([trial.number])
+                self.study.store.release(self.study.name, {this_worker()}, only=[trial.number])
+                return
+            reason = f"given up after {trial.attempt} attempts: {outcome.error}"
+            outcome = replace(outcome, error=reason, kind="unknown")
         try:
             last = self._record(trial, outcome)
         except Conflict:  # finished by somebody else after our lease was lost
             return
+        finally:
+            self.jobs.told.forget(trial.number)
         self.ended += 1
         self._tell(last)
-        self.bugs = self.bugs + 1 if last.kind == "bug" else 0
+        if self.bugs < min(MAX_BUGS, self.budget):
+            self.bugs = self.bugs + 1 if last.kind == "bug" else 0
+            self.last_bug = last
+
+    def _stop_at_bugs(self) -> None:
+        """Stop once too many in a row have failed by a bug, after all that ended with them has been recorded."""
         if self.bugs == min(MAX_BUGS, self.budget):
+            assert self.last_bug is not None
             raise TrialFailed(
                 f"{self.bugs} trainings in a row failed by a bug, so the run stops; "
-                f"trial {last.number} says: {last.reason}"
+                f"trial {self.last_bug.number} says: {self.last_bug.reason}"
             )
 
     def _record(self, trial: Trial, outcome: Outcome) -> Trial:
         if outcome.error is not None:
-            return self.study.fail(trial, outcome.error, kind=outcome.kind or "unknown", seconds=outcome.seconds)
+            curves = self.jobs.told.curves(trial.number)
+            return self.study.fail(
+                trial,
+                outcome.error,
+                kind=outcome.kind or "unknown",
+                metrics={f"{name}{CURVE_SUFFIX}": curve for name, curve in curves.items()},
+                seconds=outcome.seconds,
+            )
         try:
             value = outcome.value  # `observe` checks it
             told = value if isinstance(value, Trained) else Trained(value)  # type: ignore[arg-type]
@@ -275,7 +301,7 @@ class _Loop:
         counted = [
             trial
             for trial in trials
-            if trial.origin in OWN_ORIGINS and (trial.state.finished or trial.number in self.running)
+            if trial.origin in OWN_ORIGINS and (trial.state.finished or trial.number in self.jobs.held)
         ]
         return full_trainings(self.study.fidelity, counted, trials)
 
@@ -292,7 +318,9 @@ class _Loop:
             finished=int(spent + 1e-9),
             budget=self.budget,
             failed=sum(trial.state.bad for trial in own),
-            running=tuple((number, trial.config, now - start) for number, (trial, start) in self.running.items()),
+            running=tuple(
+                (number, trial.config, now - start) for number, (trial, start) in list(self.jobs.held.items())
+            ),
             best=None if best is None else best[1],
             seconds=now - self.began,
             seconds_left=left,
@@ -310,7 +338,7 @@ class _Loop:
 
         def beat() -> None:
             while not stop.wait(self.lease_seconds / 3):
-                for trial, _ in list(self.running.values()):
+                for trial, _ in list(self.jobs.held.values()):
                     # A lost lease is met again when the result comes, which is then kept as late.
                     with contextlib.suppress(PhysaiInverseError):
                         self.study.heartbeat(trial, lease_seconds=self.lease_seconds)
@@ -337,7 +365,7 @@ def best_measured(study: Loop, trials: list[Trial]) -> tuple[Trial, float] | Non
     objective = study.objective
     if not objective.wishes:
         return None
-    trials = comparable(study.fidelity, trials)
+    trials = [trial for trial in comparable(study.fidelity, trials) if trial.state is not TrialState.STOPPED_EARLY]
     found: tuple[Trial, float] | None = None
     best = -np.inf
     for trial in trials:

@@ -20,11 +20,12 @@ from physai_inverse.forward import (
     ForwardMap,
 )
 from physai_inverse.objective import Maximize, Minimize, Objective, measured
-from physai_inverse.observations import Scalar, TrialState
+from physai_inverse.observations import Observation, Scalar, TrialState
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.store import Trial
 from physai_inverse.study.prices import paid, price_of
+from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,12 +139,15 @@ class Climbed:
                 if known is None or not known.state.bad:
                     latest[key] = trial
         chosen = sorted(latest.values(), key=lambda trial: trial.number)
-        return Dataset.from_observations(self._space, [trial.observation() for trial in chosen])
+        return Dataset.from_observations(self._space, self._observed(chosen))
 
     @cached_property
     def rows(self) -> Dataset:
         """Every training as a row."""
-        return Dataset.from_observations(self._space, [trial.observation() for trial in self._trials])
+        return Dataset.from_observations(self._space, self._observed(self._trials))
+
+    def _observed(self, trials: Sequence[Trial]) -> list[Observation]:
+        return observed(trials, self._objective, self._fidelity)
 
     @cached_property
     def rungs(self) -> "np.ndarray":

@@ -17,7 +17,6 @@ from physai_inverse.observations import (
     Curve,
     MetricsLike,
     Observation,
-    Trainer,
     as_metrics,
 )
 from physai_inverse.space import Space
@@ -42,9 +41,9 @@ from physai_inverse.study.opening import check_arguments, check_method, fidelity
 from physai_inverse.study.proposing import queued
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
 from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Recommendation
-from physai_inverse.study.run import OnProgress, Progress, run
+from physai_inverse.study.run import run
 from physai_inverse.study.rungs import Climbed, Standing, standings
-from physai_inverse.study.stopping import judge, rule_for
+from physai_inverse.study.stopping import judge, rules_for
 from physai_inverse.study.validation import fit
 from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
@@ -81,6 +80,8 @@ class Study:
         read_only: open the store for reading alone.
         cost: `"seconds"` for what trainings take, or a metric: propose what gains most for it; as the objective
             says where it is left out.
+        stopping: by what rule hopeless trainings are stopped: `"probability"`, the baseline
+            `"halving"`, or `"none"`.
 
     Raises:
         InvalidInput: an argument cannot be meant.
@@ -106,12 +107,14 @@ class Study:
         lease_seconds: float = LEASE_SECONDS,
         read_only: bool = False,
         cost: str | None = None,
+        stopping: str = "probability",
     ) -> None:
-        check_arguments(space, seed=seed, method=method, lease_seconds=lease_seconds)
+        check_arguments(space, seed=seed, method=method, stopping=stopping, lease_seconds=lease_seconds)
         self.space = space
         self.objective = wanted(objective, space, cost)
         self.name = name
         self.method = method
+        self.stopping = stopping
         self.lease_seconds = lease_seconds
         self.store = store if isinstance(store, Store) else Store(store, read_only=read_only)
         self.knowledge = prior_knowledge(space, start, beliefs, earlier, surrogate, (self.store, name))
@@ -294,7 +297,7 @@ class Study:
             True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
             curve, as `NAME_curve`.
         """
-        return judge(rule_for(self, lease_of(trial)[0]), curve)
+        return judge(rules_for(self, [number := lease_of(trial)[0]])[number], curve)
 
     def import_observations(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> list[int]:
         """Add trainings that were run elsewhere; all of them, or none where one does not fit.
@@ -311,20 +314,7 @@ class Study:
         rows = as_observations(observations, self.space, self.objective)
         return self.store.import_observations(self.name, rows)
 
-    def run(
-        self,
-        trainer: Trainer,
-        budget: int,
-        *,
-        workers: int = 1,
-        timeout: float | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> Progress:
-        """Train until `budget` trials have ended, counting those of earlier runs; goes on after any interruption.
-
-        Arguments, result and errors are those of `study.run`.
-        """
-        return run(self, trainer, budget, workers=workers, timeout=timeout, on_progress=on_progress)
+    run = run  # a function of the study, a trainer and a budget: the loop
 
     # -- what is known --------------------------------------------------------------------------------------
 

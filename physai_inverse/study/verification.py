@@ -282,6 +282,7 @@ class _View:
         self.store: Store = study.store
         self.fidelity = study.fidelity
         self.seed = study.seed
+        self.stopping = "none"  # what is to be verified is the end
         self._study = study
         self._numbers = numbers
 
@@ -321,10 +322,16 @@ class _View:
         return self._study.observe(trial, metrics, seconds=seconds, stopped_early=stopped_early, reason=reason)
 
     def fail(
-        self, trial: Trial | int, reason: str = "failed", *, kind: str | None = None, seconds: float | None = None
+        self,
+        trial: Trial | int,
+        reason: str = "failed",
+        *,
+        kind: str | None = None,
+        metrics: MetricsLike | None = None,
+        seconds: float | None = None,
     ) -> Trial:
         """Record that a training gave no result."""
-        return self._study.fail(trial, reason, kind=kind, seconds=seconds)
+        return self._study.fail(trial, reason, kind=kind, metrics=metrics, seconds=seconds)
 
     def heartbeat(self, trial: Trial, *, lease_seconds: float | None = None) -> float:
         """Extend the lease of a trial."""

@@ -6,9 +6,10 @@ imports neither torch nor numpy: what is heavy is loaded when a training runs.
 
 from physai_inverse.trainers.batched import BatchedTrainer, Recipe
 from physai_inverse.trainers.command import CommandTrainer
-from physai_inverse.trainers.extras import Extras, Trained, bound, taken, train
+from physai_inverse.trainers.extras import Extras, Trained, bound, may_stop, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
 from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
+from physai_inverse.trainers.together import train_together, trains_together
 
 __all__ = [
     "BatchedTrainer",
@@ -23,7 +24,10 @@ __all__ = [
     "describe",
     "load_function",
     "load_task",
+    "may_stop",
     "taken",
     "task_names",
     "train",
+    "train_together",
+    "trains_together",
 ]

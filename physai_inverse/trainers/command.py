@@ -112,7 +112,7 @@ class CommandTrainer:
             "checkpoint": "checkpoint" in names,
             "resume_from": "resume_from" in names,
             "fidelity": self.fidelity in names,
-            "report": self.stop_early,
+            "report": self.metrics == STDOUT,
         }
         return frozenset(name for name, does in takes.items() if does)
 

@@ -7,20 +7,20 @@
     report        `report(step, {"val_loss": 0.3}) -> bool`: tells a point of the curves; True asks to stop, and
                   the training then gives back the metrics that it has
 
-A function takes them by its signature, a command by its placeholders, a built-in task by its settings. A trainer
-that takes no `checkpoint` trains every rung anew.
+A function takes them by its signature, a command by its placeholders, a built-in task by its settings; other
+objects name them in `takes`. A trainer that takes no `checkpoint` trains every rung anew.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.observations import Config, Curve, MetricsLike, Trainer, as_metrics
+from physai_inverse.observations import Config, Curve, Measurement, MetricsLike, Trainer, as_metrics
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer
-from physai_inverse.trainers.tasks.task import TaskTrainer
+from physai_inverse.trainers.streaming import Stream
 
 
 class Report(Protocol):
@@ -68,21 +68,6 @@ class Trained:
     stopped: str | None = None
 
 
-@dataclass(frozen=True)
-class SettingTrainer:
-    """A trainer with a setting of the fidelity's name, such as a built-in task: trained anew at each rung."""
-
-    trainer: TaskTrainer
-    name: str
-    takes: frozenset[str] = frozenset({"fidelity"})
-
-    def __call__(self, config: Config, seed: int, *, fidelity: float) -> MetricsLike:
-        """Train with the setting at the fidelity."""
-        value = int(fidelity) if fidelity == int(fidelity) else fidelity
-        metrics: MetricsLike = self.trainer.with_settings(**{self.name: value})(config, seed)
-        return metrics
-
-
 def bound(trainer: object, fidelity: str | None) -> Trainer:
     """Make a trainer of what a user gives, for a study with a fidelity or without.
 
@@ -95,8 +80,6 @@ def bound(trainer: object, fidelity: str | None) -> Trainer:
     """
     if isinstance(trainer, CommandTrainer | FunctionTrainer):
         made: Trainer = replace(trainer, fidelity=fidelity)
-    elif fidelity is not None and isinstance(trainer, TaskTrainer) and fidelity in dict(trainer.settings):
-        made = SettingTrainer(trainer, fidelity)
     else:
         made = as_trainer(trainer, fidelity)
     if fidelity is not None and "fidelity" not in taken(made):
@@ -118,24 +101,65 @@ def taken(trainer: Trainer) -> frozenset[str]:
     return found
 
 
-def train(trainer: Trainer, config: Config, seed: int, extras: Extras) -> Trained:
-    """Train once, with what the trainer takes of the extras.
+def may_stop(trainer: Trainer) -> bool:
+    """Say whether a study may stop the hopeless trainings of a trainer that reports its curves.
 
-    Curves that were reported are added to the metrics as `NAME_curve`, their last values as `NAME`, where the
-    trainer does not give them itself.
+    So it is unless the trainer has `stop_early` false, as the built-in tasks have it where nothing else was asked
+    for: a map of every metric is learned from whole trainings.
+
+    Raises:
+        InvalidInput: a function that is named cannot be loaded.
     """
+    return bool(getattr(trainer, "stop_early", True))
+
+
+def train(trainer: Trainer, config: Config, seed: int, extras: Extras) -> Trained:
+    """Train once, with what the trainer takes of the extras; see `settled` for what comes back."""
     takes = taken(trainer)
     given: dict[str, object] = {name: getattr(extras, name) for name in takes}
     if "checkpoint" in takes:
-        assert extras.checkpoint is not None
-        given["checkpoint"] = folder = Path(extras.checkpoint)
-        folder.mkdir(parents=True, exist_ok=True)
-    metrics = trainer(config, seed, **given)
-    report = extras.report
+        given["checkpoint"] = folder_of(extras)
+    if "report" in takes and extras.report is not None:
+        given["report"] = streamed(extras.report)
+    return settled(trainer(config, seed, **given), extras.report, trainer)
+
+
+def streamed(report: Report) -> Callable[[float, Mapping[str, float]], bool]:
+    """Give a report that also sends its points to whoever submitted the job."""
+    stream = Stream()
+
+    def told(step: float, metrics: Mapping[str, float]) -> bool:
+        stop = report(step, metrics)
+        stream.add(0, step, metrics)
+        return stop
+
+    return told
+
+
+def folder_of(extras: Extras) -> Path:
+    """Give the folder of a training's checkpoint, made where it is not there."""
+    assert extras.checkpoint is not None
+    folder = Path(extras.checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def settled(metrics: MetricsLike | None, report: Report | None, trainer: Trainer) -> Trained:
+    """Put together what one training gave and what it reported.
+
+    Curves that were reported are added to the metrics as `NAME_curve`, their last values as `NAME`, where the
+    trainer does not give them itself. Of a training that was stopped, the metrics in the trainer's `lasting` are
+    marked as known (a `Measurement` without error): they do not depend on how far it got.
+    """
     if report is None:
-        return Trained(metrics)
+        return Trained(metrics)  # type: ignore[arg-type]  # `observe` refuses none
     reported: dict[str, object] = {}
     for name, curve in report.curves.items():
         reported |= {name: curve.values[-1], f"{name}_curve": curve}
     own = metrics if metrics is not None or not reported else {}
-    return Trained({**as_metrics(reported), **as_metrics(own)}, report.stopped)
+    found = {**as_metrics(reported), **as_metrics(own)}
+    if report.stopped is not None:
+        for name in frozenset(getattr(trainer, "lasting", ())) & set(found):
+            if isinstance(found[name], float):
+                found[name] = Measurement(float(found[name]), standard_error=0.0)
+    return Trained(found, report.stopped)

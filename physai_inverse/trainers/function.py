@@ -4,6 +4,7 @@
 it is made of.
 """
 
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
@@ -11,10 +12,11 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config, MetricsLike, Trainer
@@ -107,21 +109,79 @@ class FunctionTrainer:
         found: frozenset[str] = getattr(_loaded(self.target, self.folder, self.fidelity), "takes", frozenset())
         return found
 
-    def __call__(self, config: Config, seed: int, **extras: object) -> MetricsLike:
+    @property
+    def trains_together(self) -> bool:
+        """Whether what is named takes many configurations in one call; loads it, as `takes` does."""
+        return bool(getattr(_loaded(self.target, self.folder, self.fidelity), "trains_together", False))
+
+    @property
+    def stop_early(self) -> bool:
+        """Whether a study may stop its hopeless trainings; loads it, as `takes` does."""
+        return bool(getattr(_loaded(self.target, self.folder, self.fidelity), "stop_early", True))
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """Metrics that hold also for a training that was stopped; loads it, as `takes` does."""
+        return frozenset(getattr(_loaded(self.target, self.folder, self.fidelity), "lasting", ()))
+
+    def __call__(self, config: Any, seed: Any, **extras: object) -> Any:
         """Load the function, once a process, and call it.
 
         Raises:
             InvalidInput: it cannot be loaded, or takes neither `(config)` nor `(config, seed)`.
         """
-        metrics: MetricsLike = _loaded(self.target, self.folder, self.fidelity)(config, seed, **extras)
-        return metrics
+        return _loaded(self.target, self.folder, self.fidelity)(config, seed, **extras)
+
+
+@dataclass(frozen=True)
+class FieldTrainer:
+    """A trainer with a setting of the fidelity's name, such as a built-in task.
+
+    Args:
+        trainer: the trainer, a dataclass.
+        name: of the setting.
+    """
+
+    trainer: object
+    name: str
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """What the trainer takes, and the fidelity."""
+        found: frozenset[str] = getattr(as_trainer(self.trainer), "takes", frozenset())
+        return found | {"fidelity"}
+
+    @property
+    def trains_together(self) -> bool:
+        """Whether it takes many configurations in one call."""
+        return bool(getattr(self.trainer, "trains_together", False))
+
+    @property
+    def stop_early(self) -> bool:
+        """Whether a study may stop its hopeless trainings."""
+        return bool(getattr(self.trainer, "stop_early", True))
+
+    @property
+    def lasting(self) -> frozenset[str]:
+        """Metrics that hold also for a training that was stopped."""
+        return frozenset(getattr(self.trainer, "lasting", ()))
+
+    def __call__(self, config: Any, seed: Any, *, fidelity: float, **extras: object) -> Any:
+        """Train with the setting at the fidelity."""
+        if hasattr(self.trainer, "with_settings"):
+            whole = int(fidelity) if fidelity == int(fidelity) else fidelity
+            chosen = self.trainer.with_settings(**{self.name: whole})
+        else:
+            chosen = replace(self.trainer, **{self.name: fidelity})  # type: ignore[type-var]  # see `as_trainer`
+        return as_trainer(chosen)(config, seed, **extras)
 
 
 def as_trainer(function: object, fidelity: str | None = None) -> Trainer:
     """Make a trainer of a function `f(config)` or `f(config, seed)`; its signature decides.
 
     A second argument that has a default gets the seed only when it is called `seed`. Further arguments called like
-    one of the extras (see `extras`) get it; in a study with a fidelity a third one without a default gets that.
+    one of the extras (see `extras`) get it; in a study with a fidelity a third one without a default gets that. A
+    dataclass with a field of the fidelity's name is trained with that field at the fidelity.
 
     Args:
         function: the function.
@@ -136,6 +196,10 @@ def as_trainer(function: object, fidelity: str | None = None) -> Trainer:
     """
     if not callable(function):
         raise InvalidInput(f"`trainer` must be a function `f(config, seed)`, not {type(function).__name__}.")
+    if fidelity is not None and _has_setting(function, fidelity):
+        return FieldTrainer(function, fidelity)
+    if getattr(function, "trains_together", False):  # it takes one or many, and says itself what else
+        return function
     name = getattr(function, "__qualname__", repr(function))
     try:
         shown = parameters = list(inspect.signature(function).parameters.values())
@@ -174,6 +238,14 @@ def as_trainer(function: object, fidelity: str | None = None) -> Trainer:
     if len(positional) > 1 and positional[1].name == "seed":
         return function
     return SeedlessTrainer(function)
+
+
+def _has_setting(trainer: object, name: str) -> bool:
+    """Say whether a trainer can be given a setting: a built-in task, or a dataclass with such a field."""
+    if hasattr(trainer, "with_settings"):
+        return name in dict(getattr(trainer, "settings", ()))
+    fields = {item.name for item in dataclasses.fields(trainer)} if dataclasses.is_dataclass(trainer) else ()
+    return name in fields and getattr(trainer, name) is not None
 
 
 def load_function(target: str, folder: str | Path = ".") -> Callable[..., object]:

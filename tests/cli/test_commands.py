@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from physai_inverse.observations import Curve
 from physai_inverse.spec import load_spec
 from tests.cli.conftest import Cli, state_of
 
@@ -211,6 +212,17 @@ def test_show_gives_every_trial(cli: Cli, study: Path) -> None:
     result = cli("show", study)
     assert "the loss exploded" in result.out
     assert "best measured" in result.out
+
+
+def test_show_tells_how_far_a_running_trial_has_come(cli: Cli, study: Path) -> None:
+    proposal = lines(cli("suggest", study, "--json").out)[0]
+    number, token = proposal["number"], proposal["token"]
+    assert isinstance(number, int)
+    opened = load_spec(study).open_study()
+    opened.store.note(opened.name, {number: {"loss": Curve((1, 20), (0.9, 0.25))}}, {number: str(token)})
+    shown = lines(cli("show", study, "--trial", number, "--json").out)[0]
+    assert shown["so_far"] == {"loss": {"steps": [1.0, 20.0], "values": [0.9, 0.25]}}
+    assert "so far, at step 20" in cli("show", study, "--trial", number).out
 
 
 def test_show_sorts_and_cuts(cli: Cli, study: Path) -> None:

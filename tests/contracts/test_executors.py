@@ -98,6 +98,19 @@ def test_a_key_cannot_be_used_twice_before_it_is_collected(executor: Executor) -
     assert finish(executor, 1)[0].value == 4
 
 
+def test_what_a_job_tells_reaches_the_listener_with_its_key_and_in_order(executor: Executor) -> None:
+    heard: list[tuple[Hashable, object]] = []
+    executor.listen(lambda key, value: heard.append((key, value)))
+    executor.submit("a", jobs.tells, 1, {"b": 2.0})
+    assert finish(executor, "a")[0].value == 2
+    assert heard == [("a", 1), ("a", {"b": 2.0})]
+    executor.listen(None)
+    executor.submit("a", jobs.tells, 3)
+    assert finish(executor, "a")[0].value == 1
+    assert len(heard) == 2
+    jobs.tells("outside of a job, to nobody")
+
+
 def test_a_job_that_is_not_finished_cannot_be_collected(executor: Executor) -> None:
     with pytest.raises(NotFound, match="No finished job"):
         executor.collect("nothing")

@@ -89,3 +89,16 @@ def unreadable() -> Unreadable:
 def shout() -> int:
     print("printed by a job")
     return 1
+
+
+def tells(*values: object) -> int:
+    from physai_inverse.executors import note
+
+    for value in values:
+        note(value)
+    return len(values)
+
+
+def tells_and_dies(value: object) -> None:
+    tells(value)
+    os.kill(os.getpid(), signal.SIGKILL)

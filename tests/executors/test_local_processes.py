@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.executors import LocalProcesses, Outcome
+from physai_inverse.executors import LocalProcesses, Outcome, deaths
 from physai_inverse.trainers import CommandTrainer
 from tests.executors import jobs
 
@@ -54,7 +54,7 @@ def started(path: Path) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(signal.SIGKILL, "unknown"), (signal.SIGTERM, "preempted"), (signal.SIGSEGV, "bug")]
+    ("number", "kind"), [(signal.SIGKILL, "preempted"), (signal.SIGTERM, "preempted"), (signal.SIGSEGV, "bug")]
 )
 def test_a_killed_worker_is_an_outcome_that_names_the_signal(
     executor: LocalProcesses, number: signal.Signals, kind: str
@@ -67,10 +67,32 @@ def test_a_killed_worker_is_an_outcome_that_names_the_signal(
     assert finish(executor, 2).value == 3
 
 
+@pytest.mark.parametrize(
+    ("after", "kind"), [("oom_kill 3", "preempted"), ("oom_kill 4", "out_of_memory"), ("pgfault 9", "unknown")]
+)
+def test_a_kill_for_lack_of_memory_is_told_from_any_other_by_the_count_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: str, kind: str
+) -> None:
+    counters = tmp_path / "vmstat"
+    counters.write_text("nr_free_pages 7\noom_kill 3\n")
+    monkeypatch.setattr(deaths, "COUNTERS", counters)
+    before = deaths.memory_kills()
+    counters.write_text(f"nr_free_pages 7\n{after}\n")
+    assert deaths.explain_exit(-signal.SIGKILL, before)[1] == kind
+
+
 def test_a_worker_that_exits_in_the_middle_of_a_job_is_a_bug(executor: LocalProcesses) -> None:
     executor.submit(1, jobs.vanish)
     outcome = finish(executor, 1)
     assert (outcome.kind, "exit code 5" in (outcome.error or "")) == ("bug", True)
+
+
+def test_what_a_worker_told_before_it_was_killed_is_heard(executor: LocalProcesses) -> None:
+    heard: list[object] = []
+    executor.listen(lambda key, value: heard.append((key, value)))
+    executor.submit(1, jobs.tells_and_dies, "so far")
+    assert finish(executor, 1).kind == "preempted"
+    assert heard == [(1, "so far")]
 
 
 def test_an_interrupt_raised_by_a_job_does_not_stop_the_worker(executor: LocalProcesses) -> None:
@@ -181,7 +203,7 @@ def output(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 SCRIPT = """
-from physai_inverse.executors import LocalProcesses
+from physai_inverse.executors import LocalProcesses, Outcome, deaths
 def train(x):
     print("a print of the trainer")
     return x + 1

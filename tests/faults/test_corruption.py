@@ -15,7 +15,8 @@ from physai_inverse.store import Proposal, Store, restore
 from physai_inverse.store.tables import metadata
 from tests.faults.workers import without_fsync
 
-TABLES = sorted(metadata.tables)
+TABLES = sorted(set(metadata.tables) - {"progress"})
+"""Without the points of running trials: they are replaced and removed, so no history knows what they were."""
 
 
 def dump(path: Path) -> object:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.inverse.stopping import LEAST_RUNS, THRESHOLD, Reporter, StoppingRule
+from physai_inverse.inverse.stopping import LEAST_RUNS, THRESHOLD, HalvingRule, Reporter, StoppingRule
 from physai_inverse.observations import Curve
 
 STEPS = tuple(float(step) for step in range(1, 11))
@@ -105,3 +105,34 @@ def test_a_reporter_keeps_curves_and_asks_to_stop_once_for_all() -> None:
     assert report.stopped is not None
     with pytest.raises(InvalidInput, match="`steps` of a curve"):
         Reporter()(-1.0, {"loss": 1.0})
+
+
+def halving(finals: list[float], end: float | None = 10.0) -> HalvingRule:
+    return HalvingRule("loss", False, tuple(curve(final) for final in finals), end)
+
+
+def test_halving_lets_one_of_three_go_on_at_each_rung() -> None:
+    judge = halving(FINALS[:11])  # with the one that is judged twelve, of which four go on
+    seen = [bool(judge.judge(part(curve(final), 4))) for final in (0.05, 0.35, 0.45, 2.0)]
+    assert seen == [False, False, True, True]
+    verdict = judge.judge(part(curve(2.0), 4))
+    assert (verdict.probability, verdict.reason) == (
+        None,
+        "`loss` is number 12 of 12 at step 3.33333, and 4 go on",
+    )
+
+
+def test_halving_judges_at_rungs_and_not_between_them_or_at_the_end() -> None:
+    judge = halving(FINALS)
+    steady, late = curve(0.05), curve(2.0)
+    caught_up = Curve(STEPS[:9], (*steady.values[:4], *late.values[4:9]))  # bad only after the rung at 10 / 3
+    assert not judge.judge(caught_up)
+    assert judge.judge(part(late, 2))  # the rung at 10 / 9
+    assert not judge.judge(late)
+    assert not halving(FINALS, end=None).judge(part(late, 4))
+    assert not halving(FINALS[:1]).judge(part(late, 4))
+
+
+def test_a_training_that_has_come_to_its_end_is_not_stopped() -> None:
+    assert rule(FINALS).judge(part(curve(2.0), 9))
+    assert not rule(FINALS).judge(curve(2.0))

@@ -55,5 +55,5 @@ def test_a_fidelity_that_was_changed_in_the_file_is_noticed(path: Path) -> None:
 
 
 def test_a_store_of_schema_1_is_not_read_before_it_is_brought_up_to_date(path: Path) -> None:
-    with pytest.raises(StoreUnavailable, match="has schema 1 and must be brought to 2"):
+    with pytest.raises(StoreUnavailable, match="has schema 1 and must be brought to 3"):
         Store(path, read_only=True).studies()

@@ -9,7 +9,16 @@ import pytest
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Curve
-from physai_inverse.trainers import CommandTrainer, Extras, FunctionTrainer, bound, load_task, taken, train
+from physai_inverse.trainers import (
+    CommandTrainer,
+    Extras,
+    FunctionTrainer,
+    bound,
+    load_task,
+    may_stop,
+    taken,
+    train,
+)
 
 
 class Report:
@@ -94,9 +103,11 @@ def test_a_command_that_prints_a_hopeless_curve_is_ended(tmp_path: Path) -> None
         "    print(json.dumps({'step': step, 'loss': 1 / step}), flush=True)\n"
         "    time.sleep(0.0 if step < 5 else 60.0)\n"
     )
-    assert taken(bound(CommandTrainer(f"{sys.executable} {script}"), None)) == frozenset()
+    plain = bound(CommandTrainer(f"{sys.executable} {script}"), None)
+    assert taken(plain) == {"report"}  # it tells its curves
+    assert not may_stop(plain)
     trainer = bound(CommandTrainer(f"{sys.executable} {script}", stop_early=True), None)
-    assert taken(trainer) == {"report"}
+    assert may_stop(trainer)
     told = train(trainer, {}, 0, Extras(report=Report(last=4)))
     assert told.stopped == "hopeless"
     assert isinstance(told.metrics["loss_curve"], Curve)
@@ -117,7 +128,7 @@ def test_a_function_that_is_named_is_asked_what_it_takes(tmp_path: Path) -> None
 
 def test_a_task_takes_its_setting_as_fidelity() -> None:
     trainer = bound(load_task("digits", {"observables": False}), "epochs")
-    assert taken(trainer) == {"fidelity"}
+    assert taken(trainer) == {"fidelity", "report"}
     with pytest.raises(InvalidInput, match="has the fidelity `share`, and its trainer does not take it"):
         bound(load_task("digits"), "share")
 
@@ -125,6 +136,6 @@ def test_a_task_takes_its_setting_as_fidelity() -> None:
 def test_placeholders_of_a_command_are_checked_with_the_fidelity() -> None:
     command = CommandTrainer("train {x} {epochs} [--resume {resume_from}]", fidelity="epochs")
     command.check(["x"])
-    assert command.takes == {"fidelity", "resume_from"}
+    assert command.takes == {"fidelity", "resume_from", "report"}
     with pytest.raises(InvalidInput, match="does not take it"):
         bound(CommandTrainer("train {x}"), "epochs")

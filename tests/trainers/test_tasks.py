@@ -9,7 +9,7 @@ from torch import nn
 
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
-from physai_inverse.trainers import as_trainer, describe, load_task, taken, task_names
+from physai_inverse.trainers import as_trainer, describe, load_task, may_stop, taken, task_names
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
@@ -408,6 +408,37 @@ def test_a_task_gives_together_what_it_gives_one_by_one(task: str, configs: list
             assert float(metrics[name]) == pytest.approx(float(value), rel=0.01, abs=1e-6), name
 
 
-def test_a_study_does_not_stop_a_built_in_training_early() -> None:
-    for name in ("digits", "modular_addition"):
-        assert "report" not in taken(as_trainer(load_task(name)))
+@pytest.mark.parametrize("name", ["digits", "modular_addition"])
+def test_a_study_stops_a_built_in_training_early_only_where_that_was_asked_for(name: str) -> None:
+    assert not may_stop(as_trainer(load_task(name)))
+    asked = as_trainer(load_task(name, stop_early=True))
+    assert may_stop(asked)
+    assert "report" in taken(asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "last", "clock"),
+    [
+        ("digits", {"epochs": 6}, 3.0, "val_loss"),
+        ("modular_addition", {"steps": 200, "p": 11}, 100.0, "test_loss"),
+    ],
+)
+def test_a_training_that_is_stopped_measures_no_more_than_is_known(
+    name: str, settings: dict[str, object], last: float, clock: str
+) -> None:
+    told: list[float] = []
+
+    def report(step: float, metrics: Mapping[str, float]) -> bool:
+        assert clock in metrics
+        told.append(step)
+        return step >= last
+
+    metrics = trainer(name, **settings)({}, 0, report)  # type: ignore[call-arg]  # a task takes a report, too
+    curve = metrics[f"{clock}_curve"]
+    assert isinstance(curve, Curve)
+    assert list(curve.steps) == told  # in the unit of the curves that finished trainings have
+    assert told[-1] == last
+    assert not {"sharpness", "weight_norm", "dead_units"} & set(metrics)
+    late = metrics["epochs_to_90" if name == "digits" else "steps_to_test_90"]
+    assert isinstance(late, Measurement)
+    assert (late.censored, late.value) == ("above", last) or late.value <= last

@@ -51,6 +51,7 @@ class _Log:
     steps: int = 0
     diverged: int | None = None
     seconds: float = 0.0
+    stopped: bool = False
 
     def add(self, step: int, metrics: Mapping[str, float]) -> None:
         for name, value in metrics.items():
@@ -128,9 +129,9 @@ class Run:
                 point = {"loss": log.total / log.steps, **point}
             log.total, log.steps = 0.0, 0
             log.add(self._number, point)
-            stop = bool(point) and self._told(member.index, float(self._number), point)
+            log.stopped = bool(point) and self._told(member.index, self._clock_of(member), point)
             ended = self._problem.ended is not None and self._problem.ended(log.curves())
-            if stop or ended or log.diverged is not None or self._number >= member.steps:
+            if log.stopped or ended or log.diverged is not None or self._number >= member.steps:
                 leaving.append(row)
         self._share()
         for row in leaving:
@@ -139,6 +140,11 @@ class Run:
             self._clock = time.perf_counter()  # what comes after a training is no part of the others'
         if leaving:
             self._keep([row for row in range(len(self._members)) if row not in set(leaving)])
+
+    def _clock_of(self, member: Member) -> float:
+        """What the present step of a model is called in reports."""
+        clock = self._problem.clock
+        return float(self._number if clock is None else clock(self._number, member.steps_an_epoch))
 
     def _settle(self) -> None:
         """Read the losses of the steps since the last look: their sums, and where they were not finite."""
@@ -175,8 +181,16 @@ class Run:
                 if buffer is not buffers[name]:
                     buffer.copy_(buffers[name])
         member.module.eval()
+        stopped = log.stopped and log.diverged is None and self._number < member.steps
         return Finished(
-            member.config, member.seed, member.module, log.curves(), self._number, log.diverged, log.seconds
+            config=member.config,
+            seed=member.seed,
+            module=member.module,
+            curves=log.curves(),
+            steps=self._number,
+            diverged=log.diverged,
+            seconds=log.seconds,
+            stopped=stopped,
         )
 
     def _keep(self, rows: list[int]) -> None:

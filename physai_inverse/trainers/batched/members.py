@@ -64,6 +64,11 @@ class Member:
         rows = len(self.data[0]) if self.data else 0
         return rows if self.recipe.batch_size is None else min(self.recipe.batch_size, rows)
 
+    @cached_property
+    def steps_an_epoch(self) -> int:
+        """Steps in which all its rows are seen once; 1 where batches are drawn."""
+        return self.order().steps_an_epoch if self.data else 1
+
     def order(self) -> Order:
         """Begin the stream of its batches."""
         return Order(len(self.data[0]), self.recipe.batch_size, child(self.seed, "order"))
@@ -134,7 +139,7 @@ class Nursery:
     def _steps(self, member: Member) -> int:
         problem = self._problem
         if problem.epochs is not None:
-            return problem.epochs * member.order().steps_an_epoch
+            return problem.epochs * member.steps_an_epoch
         steps = problem.steps(member.config) if callable(problem.steps) else problem.steps
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             raise InvalidInput(f"`steps` must be a whole number of at least 1, not {steps!r}.")
@@ -145,7 +150,7 @@ class Nursery:
         if log is None:
             steps = even_steps(member.steps)
         elif callable(log):
-            steps = log(member.steps, member.order().steps_an_epoch if member.data else 1)
+            steps = log(member.steps, member.steps_an_epoch)
         else:
             steps = log
         return tuple(sorted({step for step in steps if 0 <= step <= member.steps} | {member.steps}))

@@ -31,6 +31,7 @@ class Finished:
         steps: that it took.
         diverged: the first step whose loss was not finite; None where all were.
         seconds: its share of the time that its stack took.
+        stopped: whether the report asked to stop it before its end.
     """
 
     config: Config
@@ -40,6 +41,7 @@ class Finished:
     steps: int
     diverged: int | None
     seconds: float
+    stopped: bool = False
 
 
 class Report(Protocol):
@@ -113,3 +115,6 @@ class Problem:
     threads: int = 1
     memory: int | None = None
     stacked: bool = True
+    clock: Callable[[int, int], float] | None = None
+    lasting: tuple[str, ...] = ()
+    stop_early: bool = True

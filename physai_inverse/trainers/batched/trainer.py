@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, overload
 
 from physai_inverse.errors import InvalidInput, TrialFailed
@@ -58,6 +58,9 @@ class BatchedTrainer(Problem):
         threads: of this process while it trains. More than one makes small networks slower.
         memory: bytes that a stack may take; half of what is free by default.
         stacked: false trains one model after another.
+        clock: what a step is called in reports, of the step and the steps an epoch; the step by default.
+        lasting: metrics that do not depend on how far a training got, such as the number of parameters.
+        stop_early: whether a study may stop hopeless trainings.
 
     Raises:
         InvalidInput: both or neither of `rows` and `draw`, or of `steps` and `epochs`; `epochs` with `draw`; an
@@ -80,6 +83,7 @@ class BatchedTrainer(Problem):
     """
 
     takes: ClassVar[frozenset[str]] = frozenset({"report"})
+    trains_together: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.draw is None):
@@ -160,32 +164,41 @@ class BatchedTrainer(Problem):
         return Session(self, None).explain(configs, seeds)
 
 
+@dataclass(frozen=True)
 class AbstractBatched(ABC):
-    """A training with settings of its own, such as a built-in task, that a `BatchedTrainer` does."""
+    """A training with settings of its own, such as a built-in task, that a `BatchedTrainer` does.
+
+    Args:
+        stop_early: whether a study may stop hopeless trainings. What they measured at their end is then missing
+            for the maps of other metrics than the one that is wished for, so it has to be asked for.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset({"report"})
+    trains_together: ClassVar[bool] = True
+    lasting: ClassVar[tuple[str, ...]] = ("parameters",)
+
+    stop_early: bool = field(default=False, kw_only=True, repr=False)
 
     @abstractmethod
     def batched(self) -> BatchedTrainer:
         """Give the trainer that does the work."""
 
     @overload
-    def __call__(self, configs: Config, seeds: int, watch: object = None) -> dict[str, Metric]: ...
+    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], watch: Report | None = None
+        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], watch: object = None
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration or many together; see `BatchedTrainer`, which calls `watch` its `report`.
-
-        By that name a study would take it as leave to stop hopeless trainings, whose other metrics would then be
-        those of the step where they were stopped.
+        """Train one configuration or many together; see `BatchedTrainer`.
 
         Raises:
             InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
                 value that cannot be meant.
             TrialFailed: the device is not there.
         """
-        return self.batched()(configs, seeds, watch)  # type: ignore[arg-type]  # both of one, or both of many
+        return self.batched()(configs, seeds, report)  # type: ignore[arg-type]  # both of one, or both of many

@@ -34,13 +34,14 @@ def describe(name: str) -> Task:
     return find_task(name)
 
 
-def load_task(name: str, settings: Mapping[str, object] | None = None) -> TaskTrainer:
+def load_task(name: str, settings: Mapping[str, object] | None = None, *, stop_early: bool = False) -> TaskTrainer:
     """Give the trainer of a task.
 
     Args:
         name: as in `describe`.
         settings: fixed settings that differ from their defaults; `describe(name).settings` lists them, and every
             task that trains networks has those of `MACHINE`.
+        stop_early: whether a study may stop hopeless trainings, see `AbstractBatched`.
 
     Raises:
         InvalidInput: there is no such task or setting, or a setting cannot be meant.
@@ -49,4 +50,4 @@ def load_task(name: str, settings: Mapping[str, object] | None = None) -> TaskTr
         >>> load_task("digits", {"epochs": 3, "observables": False}).name
         'digits'
     """
-    return make(name, settings or {})
+    return make(name, settings or {}, stop_early=stop_early)

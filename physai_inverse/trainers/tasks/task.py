@@ -65,17 +65,17 @@ class TaskTrainer(AbstractBatched):
     settings: tuple[tuple[str, Setting], ...]
 
     @overload
-    def __call__(self, configs: Config, seeds: int, watch: object = None) -> dict[str, Metric]: ...
+    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], watch: Report | None = None
+        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], watch: object = None
+        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration or many together; see `BatchedTrainer`, which calls `watch` its `report`.
+        """Train one configuration or many together; see `BatchedTrainer`.
 
         Raises:
             InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
@@ -84,7 +84,7 @@ class TaskTrainer(AbstractBatched):
         """
         trainer = self.trainer()
         if isinstance(trainer, BatchedTrainer):
-            return super().__call__(configs, seeds, watch)  # type: ignore[arg-type]
+            return super().__call__(configs, seeds, report)  # type: ignore[arg-type]
         if isinstance(configs, Mapping):
             return as_metrics(trainer(configs, seeds))
         assert not isinstance(seeds, int)
@@ -116,10 +116,10 @@ class TaskTrainer(AbstractBatched):
         Raises:
             InvalidInput: a setting that is not there or cannot be meant.
         """
-        return make(self.name, {**dict(self.settings), **settings})
+        return make(self.name, {**dict(self.settings), **settings}, stop_early=self.stop_early)
 
 
-def make(name: str, settings: Mapping[str, object]) -> TaskTrainer:
+def make(name: str, settings: Mapping[str, object], *, stop_early: bool = False) -> TaskTrainer:
     """Give the trainer of a task.
 
     Raises:
@@ -133,7 +133,7 @@ def make(name: str, settings: Mapping[str, object]) -> TaskTrainer:
         raise InvalidInput(f"`precision` must be one of {listed}, not {values['precision']!r}.")
     task.trainer(Values(values))  # what a task refuses is told now
     place = str(Path(name).resolve()) if name.endswith(ENDING) else name
-    return TaskTrainer(place, tuple(values.items()))
+    return TaskTrainer(place, tuple(values.items()), stop_early=stop_early)
 
 
 def task_names() -> tuple[str, ...]:

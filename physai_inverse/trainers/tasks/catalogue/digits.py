@@ -100,6 +100,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         measure=_measure,
         given=lambda config, seed: (*load()["train"], *load()["val"]),  # noqa: ARG005
         log=lambda steps, epoch: range(epoch, steps + 1, epoch),
+        clock=lambda step, epoch: step / epoch,
         ended=_diverged,
         finish=lambda finished: _finish(finished, settings),
     )
@@ -195,9 +196,11 @@ def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     epochs = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
     for name, curve in curves.items():
         metrics[f"{name}_curve"] = Curve(epochs, curve.values)
-    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, settings.whole("epochs"))
+    metrics["epochs_to_90"] = _epochs_to(
+        0.9, curves["val_accuracy"].values, len(epochs) if finished.stopped else settings.whole("epochs")
+    )
     metrics["parameters"] = float(network.layout.size)
-    if not diverged:
+    if not diverged and not finished.stopped:
         seed = child(finished.seed, "sharpness")
         metrics.update(_observe(network, w, data, settings.names("observables"), seed))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start

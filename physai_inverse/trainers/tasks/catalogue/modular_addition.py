@@ -218,15 +218,16 @@ def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {name: float(curves[name]) for name in CURVES}
     metrics["generalisation_gap"] = float(curves["test_loss"]) - float(curves["train_loss"])
     metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
-    early = first_reaching(curves["train_accuracy"], settings.number("threshold"), budget=settings.whole("steps"))
-    late = first_reaching(curves["test_accuracy"], settings.number("threshold"), budget=settings.whole("steps"))
+    budget = finished.steps if finished.stopped else settings.whole("steps")
+    early = first_reaching(curves["train_accuracy"], settings.number("threshold"), budget=budget)
+    late = first_reaching(curves["test_accuracy"], settings.number("threshold"), budget=budget)
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late
     between = delay(early, late)
     if between is not None:
         metrics["grokking_delay"] = between
     layout = layout_of(finished.module)
     metrics["parameters"] = float(layout.size)
-    if not diverged:
+    if not diverged and not finished.stopped:
         w = flat(finished.module).requires_grad_()
         share = _values(finished.config).number("train_share")
         parts = _pairs(settings.whole("p"), share, finished.seed)
