@@ -20,6 +20,7 @@ from physai_inverse.trainers.tasks.mlp import MLP
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
     "digits": {"epochs": 2, "device": "cpu"},
+    "feature_learning": {"steps": 20, "samples": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
 }
