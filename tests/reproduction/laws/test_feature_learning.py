@@ -18,7 +18,7 @@ def run(plateau: float = 1.1, fewest: float = 24.0, late: float = 70.0, bend: fl
 
     def loss(step: float) -> float:
         if step < 50:
-            return 25 * (plateau / 25) ** (step / 50)
+            return 25 * math.exp(step / 50 * math.log(plateau / 25))
         beyond = max(step - 500, 0)
         return plateau * math.exp(-beyond / 200 + bend * (max(step - 1500, 0) / 100) ** 3)
 
