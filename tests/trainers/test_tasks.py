@@ -10,6 +10,7 @@ from torch import nn
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
 from physai_inverse.trainers import as_trainer, describe, load_task, may_stop, taken, task_names
+from physai_inverse.trainers import as_trainer, describe, load_task, taken, task_names
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
@@ -30,6 +31,14 @@ SHORT: dict[str, dict[str, object]] = {
     "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
     "phase_diagram": {},
     "scaling_law": {},
+    "associative_recall": {"steps": 2, "judged": 32, "device": "cpu"},
+    "characters": {"steps": 10, "judged": 64, "device": "cpu"},
+    "circle_walk": {"steps": 40, "device": "cpu"},
+    "copy_attention": {"steps": 20, "judged": 64, "device": "cpu"},
+    "digits": {"epochs": 2, "device": "cpu"},
+    "low_rank_bigram": {"steps": 40, "device": "cpu"},
+    "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+    "unigram": {"steps": 50, "device": "cpu"},
 }
 
 
@@ -99,6 +108,8 @@ def test_both_ends_of_every_range_can_be_trained(name: str, corner: str) -> None
             config[knob] = cast(list[str], content["values"])[0 if corner == "low" else -1]
         elif content["type"] == "ordinal":
             config[knob] = cast(list[int], content["levels"])[0 if corner == "low" else -1]
+        elif content["type"] == "boolean":
+            config[knob] = corner == "high"
         else:
             config[knob] = content[corner]
     assert "seconds" in trainer(name)(config, 0)
@@ -109,6 +120,8 @@ def test_every_default_lies_in_its_range(name: str) -> None:
         default = content["default"]
         if content["type"] in ("choice", "ordinal"):
             assert default in cast(list[object], content.get("values", content.get("levels")))
+        elif content["type"] == "boolean":
+            assert isinstance(default, bool)
         else:
             assert cast(float, content["low"]) <= cast(float, default) <= cast(float, content["high"])
 

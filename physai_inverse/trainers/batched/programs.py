@@ -16,7 +16,7 @@ from physai_inverse.seeds import child
 from physai_inverse.trainers.batched.classes import Classes
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import Layout
-from physai_inverse.trainers.batched.members import Member, same_shapes
+from physai_inverse.trainers.batched.members import Member
 from physai_inverse.trainers.batched.perceptrons import LeafMissing, Perceptrons, is_plain
 from physai_inverse.trainers.batched.physical import StackedLinear, StreamDropout, Streams, has_hooks, over_rows
 from physai_inverse.trainers.batched.problem import Problem
@@ -330,12 +330,15 @@ class Stacked:
 def stack_parameters(
     members: Sequence[Member], device: torch.device, dtype: torch.dtype
 ) -> tuple[torch.Tensor, Layout]:
-    """Give the parameters of models as rows, padded to the largest of them, and the layout of the largest."""
-    largest = max(members, key=lambda member: member.layout.size)
-    layout = largest.layout
+    """Give the parameters of models as rows, padded to the largest sizes among them, and the layout of these."""
+    shapes = [member.layout.shapes for member in members]
+    # Of two models each may be the larger in one dimension: few large heads, many small ones.
+    layout = Layout(
+        {name: tuple(map(max, zip(*(own[name] for own in shapes), strict=True))) for name in shapes[0]}
+    )
     W = torch.empty(len(members), layout.size, device=device, dtype=dtype)
     with torch.no_grad():
         for row, member in enumerate(members):
             own = torch.cat([parameter.reshape(-1) for parameter in member.module.parameters()])
-            W[row] = own if same_shapes([largest, member]) else layout.pad(own, member.layout)
+            W[row] = layout.pad(own, member.layout)
     return W, layout

@@ -154,6 +154,22 @@ def test_batch_norm_keeps_its_statistics_for_each_model() -> None:
     torch.testing.assert_close(kept[:3], kept[3:], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_models_of_which_each_is_wider_in_one_layer_share_a_stack(plain: bool) -> None:
+    def build(config: Config) -> nn.Module:
+        first, second = config["widths"]
+        layers = [nn.Linear(4, first), nn.Tanh(), nn.Linear(first, second), nn.Tanh(), nn.Linear(second, 1)]
+        return nn.Sequential(*layers) if plain else nn.Sequential(nn.Sequential(*layers[:2]), *layers[2:])
+
+    of = trainer(build)
+    sizes = [(12, 5), (5, 12), (9, 9), (4, 13)]
+    chosen = [{**config, "widths": widths} for config, widths in zip(configs(4), sizes, strict=True)]
+    (line,) = plan(of, chosen)
+    assert line.startswith("together as batched products" if plain else "together by vmap")
+    for found, expected in zip(of(chosen, [0, 1, 2, 3]), one_by_one(of, chosen, [0, 1, 2, 3]), strict=True):
+        assert losses(found) == pytest.approx(expected, rel=1e-10)
+
+
 def test_models_that_cannot_be_padded_are_stacked_by_their_shapes() -> None:
     def build(config: Config) -> nn.Module:
         width = config["width"]
