@@ -21,8 +21,18 @@ Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
     "addition_decoder": {"steps": 40, "outputs": 5, "threshold": 0.02, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
+    "flow_matching": {
+        "steps": 20,
+        "depth": 2,
+        "test_rows": 50,
+        "samples": 40,
+        "sampling_steps": 5,
+        "device": "cpu",
+    },
+    "mixture_of_experts": {"rows": 40, "grid": 5, "steps": 20, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
+    "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
 }
 
 
