@@ -26,7 +26,8 @@ class Superposition(nn.Module):
         """Give the row of each feature, [features, dimensions]."""
         if not self.unit:
             return self.weight
-        return self.weight / self.weight.norm(dim=1, keepdim=True).clamp(min=SMALLEST_NORM)
+        lengths: torch.Tensor = self.weight.norm(dim=1, keepdim=True)
+        return self.weight / lengths.clamp(min=SMALLEST_NORM)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Give the features back, [n, features]."""
