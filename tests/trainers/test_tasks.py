@@ -25,6 +25,15 @@ SHORT: dict[str, dict[str, object]] = {
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
     "memorisation": {"steps": 30, "device": "cpu"},
     "feature_learning": {"steps": 20, "samples": 30, "device": "cpu"},
+    "flow_matching": {
+        "steps": 20,
+        "depth": 2,
+        "test_rows": 50,
+        "samples": 40,
+        "sampling_steps": 5,
+        "device": "cpu",
+    },
+    "mixture_of_experts": {"rows": 40, "grid": 5, "steps": 20, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
     "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
@@ -39,6 +48,7 @@ SHORT: dict[str, dict[str, object]] = {
     "low_rank_bigram": {"steps": 40, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "unigram": {"steps": 50, "device": "cpu"},
+    "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
 }
 
 

@@ -24,12 +24,13 @@ MIDDLE: tuple[Cell, ...] = ((SHARE, DECAY),)
 SLOWER: tuple[Cell, ...] = ((SHARE, 0.5), (SHARE, 0.25), (SHARE, 0.125))
 FASTER: tuple[Cell, ...] = ((SHARE, 1.4), (SHARE, 2.0), (SHARE, 2.8), (SHARE, 4.0))
 TOO_LITTLE: tuple[Cell, ...] = ((SHARE, 0.0625),)
+TOO_LITTLE_STEPS = 6000
 TOO_MUCH: tuple[Cell, ...] = ((SHARE, 8.0),)
 TOO_MUCH_STEPS = 3000
 SHARES: tuple[Cell, ...] = ((0.2, DECAY), (0.3, DECAY), (0.4, DECAY), (0.7, DECAY))
 GENERALISED = 0.9
 FAR = 0.95
-"""The accuracy that too little decay must not reach within `STEPS`."""
+"""The accuracy that too little decay must not reach within `TOO_LITTLE_STEPS`."""
 
 NUMBERS = 10
 DRAWS = 400
@@ -103,7 +104,7 @@ def delays(results: Results) -> Outcome:
 
 def _measure_best_decay(seed: int) -> Outcome:
     cells = {**_train(MIDDLE, seed), **_train(SLOWER, seed), **_train(FASTER, seed)}
-    little, much = _train(TOO_LITTLE, seed, STEPS, FAR), _train(TOO_MUCH, seed, TOO_MUCH_STEPS)
+    little, much = _train(TOO_LITTLE, seed, TOO_LITTLE_STEPS, FAR), _train(TOO_MUCH, seed, TOO_MUCH_STEPS)
     return best_decay({**cells, **little, **much})
 
 
@@ -122,7 +123,7 @@ def best_decay(results: Results) -> Outcome:
         (
             Check("weight decay that generalises first (above 1, below 4)", best, 1.4, 2.8),
             Check(
-                f"best test accuracy within {STEPS} steps at decay {TOO_LITTLE[0][1]}",
+                f"best test accuracy within {TOO_LITTLE_STEPS} steps at decay {TOO_LITTLE[0][1]}",
                 _best(little, "test_accuracy"),
                 0,
                 FAR,
@@ -246,9 +247,11 @@ LAWS = (
     Law(
         2,
         "best weight decay",
-        "The decay that generalises first lies between 1 and 4; at 8 not even the training pairs are learned, and "
-        f"at 0.0625 they are known by heart but the test accuracy is not at {FAR:g} within {STEPS} steps.",
-        f"{GROKKING}, half of the pairs, on a grid of ten decays.",
+        "The decay that generalises first lies between 1 and 4; at 8 not even the training pairs are learned, "
+        "and at 0.0625 they are known by heart but the test accuracy is not at "
+        f"{FAR:g} within {TOO_LITTLE_STEPS} steps.",
+        f"{GROKKING}, half of the pairs, on a grid of ten decays. With little decay it is late, not never: at "
+        "0.0625 one of three seeds is at 0.95 after 7943 steps, the others not within 9000.",
         f"{LIU} (phases); {OMNIGROK}",
         "modular_addition",
         60.0,

@@ -23,7 +23,15 @@ from physai_inverse.trainers.batched.devices import (
 )
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.loop import Run, Told
-from physai_inverse.trainers.batched.members import Converter, Member, Nursery, is_opaque, same_shapes, structure
+from physai_inverse.trainers.batched.members import (
+    Converter,
+    Member,
+    Nursery,
+    is_opaque,
+    nested,
+    same_shapes,
+    structure,
+)
 from physai_inverse.trainers.batched.plan import Work, costs_on, cut
 from physai_inverse.trainers.batched.probe import Probe, disagreement, first_batch, probe
 from physai_inverse.trainers.batched.problem import Problem, Report
@@ -248,6 +256,8 @@ class Session:
             W, layout = stack_parameters([member], self._device, self._dtype)
             return Opened(candidate, Alone(self._problem, member, W, draws=found.draws), W, layout)
         candidate = ordered(candidate)
+        if not nested(candidate.members):
+            return self._apart(candidate, "no model is as large as all others in every dimension")
         W, layout = stack_parameters(candidate.members, self._device, self._dtype)
         why = "no program fits"
         for plain in (True, False):
