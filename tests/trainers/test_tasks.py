@@ -19,12 +19,15 @@ from physai_inverse.trainers.tasks.mlp import MLP
 
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
+    "breast_cancer": {"epochs": 2, "device": "cpu"},
+    "diabetes": {"epochs": 2, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
     "memorisation": {"steps": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "phase_diagram": {},
     "scaling_law": {},
+    "wine": {"epochs": 2, "device": "cpu"},
 }
 
 
