@@ -27,6 +27,7 @@ SHORT: dict[str, dict[str, object]] = {
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "phase_diagram": {},
     "scaling_law": {},
+    "structured_labels": {"steps": 20, "device": "cpu"},
     "wine": {"epochs": 2, "device": "cpu"},
 }
 
