@@ -21,6 +21,8 @@ from physai_inverse.trainers.tasks.mlp import MLP
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
     "addition_decoder": {"steps": 40, "outputs": 5, "threshold": 0.02, "device": "cpu"},
+    "breast_cancer": {"epochs": 2, "device": "cpu"},
+    "diabetes": {"epochs": 2, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
     "memorisation": {"steps": 30, "device": "cpu"},
@@ -49,6 +51,8 @@ SHORT: dict[str, dict[str, object]] = {
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "unigram": {"steps": 50, "device": "cpu"},
     "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
+    "structured_labels": {"steps": 20, "device": "cpu"},
+    "wine": {"epochs": 2, "device": "cpu"},
 }
 
 
