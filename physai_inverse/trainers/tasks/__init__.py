@@ -4,6 +4,7 @@ Nothing heavy is imported until a training runs.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete
 from physai_inverse.trainers.tasks.task import MACHINE, Task, TaskTrainer, find_task, make, task_names
@@ -22,16 +23,17 @@ __all__ = [
 ]
 
 
-def describe(name: str) -> Task:
-    """Give description, source, knobs, settings and metrics of a task.
+def describe(name: str, settings: Mapping[str, object] | None = None) -> Task:
+    """Give description, source, knobs, settings and metrics of a task, those of its observables included.
 
     Args:
         name: of a built-in one, or the path of a Python file that holds `TASK`.
+        settings: as in `load_task`; they say which observables there are.
 
     Raises:
-        InvalidInput: there is no such task, or the file holds none.
+        InvalidInput: there is no such task, or the file holds none; or such setting.
     """
-    return find_task(name)
+    return replace(find_task(name), metrics=make(name, settings or {}).metrics)
 
 
 def load_task(name: str, settings: Mapping[str, object] | None = None) -> TaskTrainer:
