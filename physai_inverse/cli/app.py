@@ -62,6 +62,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "check": (record_commands.check, ("check study.yaml",)),
     "restore": (record_commands.restore, ("restore study.yaml copy.db",)),
     "tasks": (start_commands.tasks, ("tasks",)),
+    "observables": (
+        start_commands.observables,
+        ("observables", "observables --task modular_addition", "observables --json"),
+    ),
     "schema": (start_commands.schema, ("schema > study.schema.json",)),
     "version": (start_commands.version, ("version",)),
 }

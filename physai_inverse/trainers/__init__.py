@@ -8,7 +8,7 @@ from physai_inverse.trainers.batched import BatchedTrainer, Recipe
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.extras import Extras, Trained, bound, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
-from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
+from physai_inverse.trainers.tasks import Task, describe, listed_observables, load_task, task_names
 
 __all__ = [
     "BatchedTrainer",
@@ -21,6 +21,7 @@ __all__ = [
     "as_trainer",
     "bound",
     "describe",
+    "listed_observables",
     "load_function",
     "load_task",
     "taken",

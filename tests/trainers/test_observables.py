@@ -120,13 +120,13 @@ def test_random_rows_overlap_by_one_over_the_dimension() -> None:
 def test_hand_made_relu_units_are_counted_by_their_state() -> None:
     Z = torch.tensor([[-1.0, 1.0, -1.0, 0.0], [-2.0, 2.0, 3.0, -1.0]])
     states = activations.unit_states(Z, torch.relu)
-    assert (states.dead, states.linear, states.nonlinear) == (2, 1, 1)
+    assert [int(states.dead), int(states.linear), int(states.nonlinear)] == [2, 1, 1]
 
 
 def test_a_saturated_tanh_unit_is_dead_and_a_small_one_linear() -> None:
     Z = torch.tensor([[9.0, 0.01, 2.0], [-9.0, -0.01, 0.0]])
     states = activations.unit_states(Z, torch.tanh)
-    assert (states.dead, states.linear, states.nonlinear) == (1, 1, 1)
+    assert [int(states.dead), int(states.linear), int(states.nonlinear)] == [1, 1, 1]
 
 
 def test_random_relu_units_are_active_half_of_the_time() -> None:

@@ -105,7 +105,9 @@ class Observer:
         self._of_views = sorted(
             (item for item in self._chosen.observables if not item.of_ending), key=lambda item: item.cost
         )
+        self._own = {item.name for item in self._chosen.observables if item.group == "own"}
         self.budget = Budget(self._observe.share)
+        self._too_dear = f"observing would take more than {self._observe.share or 0:.3g} of the time of training"
         self._prices: dict[str, float] = {}
         self._batches: dict[int, tuple[Batches, float | None]] = {}
         self._shared: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -188,11 +190,13 @@ class Observer:
         return found
 
     def tell(self) -> None:
-        """Say what was left out, once for each reason."""
+        """Say what was left out; loudly, and once a process, what is dear or went wrong in a user's own."""
         for name, reason in self._chosen.left_out.items():
             LOG.info("`%s` is not observed: it %s", name, reason)
         for (name, reason), count in self._reasons.items():
-            LOG.warning("`%s` is missing in %d training%s: %s", name, count, "s" if count > 1 else "", reason)
+            LOG.info("`%s` is missing in %d training%s: %s", name, count, "s" if count > 1 else "", reason)
+            if reason == self._too_dear or name in self._own:
+                warn_once(f"The observable `{name}` is missing: {reason}.")
 
     def _look_at(self, states: list[State], records: list[Record], step: int) -> None:
         """Look at models of one form."""
@@ -209,7 +213,7 @@ class Observer:
             if refused & shared or not self.budget.allows(price):
                 refused |= shared
                 for record in records:
-                    record.missing[item.name] = f"it would take more than {self.budget.share:.3g} of the training"
+                    record.missing[item.name] = self._too_dear
                 continue
             begin = self._clock()
             found = stack.measure(item, layers=item.name in self._chosen.layers)
@@ -277,6 +281,12 @@ class Observer:
                 self._shared[id(tensor)] = (tensor, self._convert(tensor))
             found.append(self._shared[id(tensor)][1])
         return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def warn_once(text: str) -> None:
+    """Log a warning, once a process."""
+    LOG.warning(text)
 
 
 def _at_end(item: Observable, ending: Ending) -> Metric | str:

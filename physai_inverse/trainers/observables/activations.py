@@ -12,6 +12,8 @@ import torch
 
 DEAD_SLOPE = 0.01
 LINEAR_RANGE = 0.1
+ROUNDING = 1e-6
+"""Share of the largest singular value below which a direction of activations in single precision is rounding."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     In sample: needs many more samples than inputs. Source: "MLP 2" (kindxiaoming.github.io).
     """
     X, Y = _centred(X), _centred(Y)
-    left = Y - X @ (torch.linalg.pinv(X) @ Y)
+    left = Y - X @ (torch.linalg.pinv(X, rtol=ROUNDING) @ Y)
     found: torch.Tensor = 1 - left.square().sum() / Y.square().sum()
     return found
 

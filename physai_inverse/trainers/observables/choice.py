@@ -1,7 +1,9 @@
 """Which observables are measured and when: by name, by group, or by a function of one's own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from physai_inverse.errors import InvalidInput
@@ -76,6 +78,26 @@ class Observe:
 
 
 @dataclass(frozen=True)
+class Named:
+    """A user's observable by where it stands; it is loaded when it first measures.
+
+    Args:
+        target: as in `load_function`, such as `my_file.py:squared`.
+    """
+
+    target: str
+
+    def __call__(self, view: "View") -> object:
+        """Load the function, once a process, and call it."""
+        return _loaded(self.target)(view)
+
+
+@lru_cache(maxsize=64)
+def _loaded(target: str) -> Callable[..., object]:
+    return load_function(target)
+
+
+@dataclass(frozen=True)
 class Chosen:
     """What is observed of one model.
 
@@ -123,6 +145,11 @@ def check_wanted(what: object) -> "tuple[Wanted, ...]":
             f"`observables` must be true, false, a name, or a list of names, groups and functions, not {what!r}."
         )
     for item in items:
+        place, _, function = item.rpartition(":") if isinstance(item, str) else ("", "", "")
+        if place.endswith(".py") and not Path(place).is_file():
+            raise InvalidInput(
+                f"`observables` has {item!r}, and there is no file `{Path(place).resolve()}` with `{function}`."
+            )
         if isinstance(item, str) and not _known(item):
             listed = ", ".join(f"`{name}`" for name in ("standard", "all", *GROUPS))
             raise InvalidInput(
@@ -175,14 +202,16 @@ def choose(what: "tuple[Wanted, ...]", met: frozenset[str], own: frozenset[str] 
     layers: set[str] = set()
     left_out: dict[str, str] = {}
     for item in what:
-        if not isinstance(item, str):
-            found[name_of(item)], names[name_of(item)] = own_observable(item), item
-        elif ":" in item:
-            function = load_function(item)
-            found[name_of(function)], names[name_of(function)] = own_observable(function), item
+        if not isinstance(item, str) or ":" in item:
+            own_one = own_observable(Named(item) if isinstance(item, str) else item)
+            found[own_one.name], names[own_one.name] = own_one, item
+            if own_one.name in own:
+                raise InvalidInput(
+                    f"`{own_one.name}` is a metric of the task itself; call your function otherwise."
+                )
         elif item.removesuffix(LAYERS) in observables():
             name = item.removesuffix(LAYERS)
-            reason = _lack(observables()[name], met)
+            reason = lack(observables()[name], met)
             if reason:
                 raise InvalidInput(f"`observables` has `{item}`, which needs {reason}; this model has none.")
             if name in own:
@@ -193,14 +222,13 @@ def choose(what: "tuple[Wanted, ...]", met: frozenset[str], own: frozenset[str] 
                 names[name] = item
         else:
             for member in members_of(item):
-                reason = _lack(member, met)
+                reason = lack(member, met)
                 if reason:
                     left_out[member.name] = f"needs {reason}"
                 elif member.name not in own:
                     found[member.name] = member
-    return Chosen(
-        tuple(found.values()), tuple(names.get(name, name) for name in found), frozenset(layers), left_out
-    )
+    again = tuple(names.get(name, name) for name in found)
+    return Chosen(tuple(found.values()), again, frozenset(layers), left_out)
 
 
 def members_of(group: str) -> list[Observable]:
@@ -211,12 +239,15 @@ def members_of(group: str) -> list[Observable]:
     return [item for item in known.values() if group in ("all", item.group)]
 
 
-def _lack(item: Observable, met: frozenset[str]) -> str:
+def lack(item: Observable, met: frozenset[str]) -> str:
+    """Say what a model that meets these needs lacks for an observable; empty where it lacks nothing."""
     return " and ".join(NEEDS[need] for need in item.needs if need not in met)
 
 
 def name_of(function: "Callable[[View], object]") -> str:
     """Give the name under which a user's own observable is a metric."""
+    if isinstance(function, Named):
+        return function.target.rpartition(":")[2].rpartition(".")[2]
     name = getattr(function, "__name__", type(function).__name__)
     return "own_observable" if name == "<lambda>" else name
 
@@ -233,12 +264,16 @@ def own_observable(function: "Callable[[View], object]") -> Observable:
     return Observable(name, "own", "", OWN_COST, (), function)  # type: ignore[arg-type]  # checked when it measures
 
 
-def resolved(what: "Sequence[Wanted]", folder: str) -> "tuple[Wanted, ...]":
-    """Give names of functions in files with their whole paths, so that they are found from anywhere."""
-    from pathlib import Path
+def resolved(what: object, folder: Path) -> object:
+    """Give names of functions in files with their whole paths, so that they are found from anywhere.
 
-    def whole(item: "Wanted") -> "Wanted":
+    Args:
+        what: as a user writes it, checked or not.
+        folder: from which the paths go out.
+    """
+
+    def whole(item: object) -> object:
         place, _, name = item.rpartition(":") if isinstance(item, str) else ("", "", "")
-        return f"{(Path(folder) / place).resolve()}:{name}" if place.endswith(".py") else item
+        return f"{(folder / place).resolve()}:{name}" if place.endswith(".py") else item
 
-    return tuple(whole(item) for item in what)
+    return [whole(item) for item in what] if isinstance(what, list | tuple) else whole(what)

@@ -17,7 +17,7 @@ from physai_inverse.observations import Config, Metric, Trainer, as_metrics
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Report
 from physai_inverse.trainers.batched.trainer import PRECISIONS
 from physai_inverse.trainers.function import load_file
-from physai_inverse.trainers.observables.choice import Chosen, Observe, check_wanted, choose, met_by
+from physai_inverse.trainers.observables.choice import Chosen, Observe, check_wanted, choose, met_by, resolved
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, check_device, settle
 
 FOLDER = Path(__file__).parent / "catalogue"
@@ -146,6 +146,8 @@ def make(name: str, settings: Mapping[str, object]) -> TaskTrainer:
         InvalidInput: there is no such task or setting, or a setting cannot be meant.
     """
     task = find_task(name)
+    if "observables" in settings:
+        settings = {**settings, "observables": resolved(settings["observables"], Path())}
     values = settle(settings, {**MACHINE, **task.settings}, task.name)
     check_device(values["device"])
     if values["precision"] not in PRECISIONS:
@@ -178,8 +180,12 @@ def chosen(task: Task, trainer: Trainer, observe: Observe) -> Chosen:
     """
     if not isinstance(trainer, BatchedTrainer):
         raise InvalidInput(f"The task `{task.name}` trains no network, so that `observables` must be false.")
-    curves = frozenset(name.removesuffix("_curve") for name in task.metrics if name.endswith("_curve"))
-    return choose(observe.what, met_by(trainer.views, curves | {"loss"}), frozenset(task.metrics))
+    return choose(observe.what, met_by(trainer.views, curves_of(task)), frozenset(task.metrics))
+
+
+def curves_of(task: Task) -> frozenset[str]:
+    """Name the curves that a task's trainings have, as far as its metrics say, and the loss that every one has."""
+    return frozenset(name.removesuffix("_curve") for name in task.metrics if name.endswith("_curve")) | {"loss"}
 
 
 def task_names() -> tuple[str, ...]:
