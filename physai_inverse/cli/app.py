@@ -73,6 +73,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         ("reproduce", "reproduce 7 16 17 --figures laws", "reproduce --list"),
     ),
     "tasks": (start_commands.tasks, ("tasks",)),
+    "observables": (
+        start_commands.observables,
+        ("observables", "observables --task modular_addition", "observables --json"),
+    ),
     "schema": (start_commands.schema, ("schema > study.schema.json",)),
     "version": (start_commands.version, ("version",)),
 }

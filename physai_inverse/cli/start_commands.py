@@ -1,4 +1,4 @@
-"""Commands to begin with: init, tasks, schema, version."""
+"""Commands to begin with: init, tasks, observables, schema, version."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,6 +65,38 @@ def tasks(as_json: AsJson = False) -> None:
         for name, meaning in task.metrics.items():
             table.add_row(name, meaning)
         terminal.print(table)
+
+
+def observables(
+    task: Annotated[
+        str | None,
+        typer.Option("--task", help="Say which of them this task has; a name of `tasks`, or a file of one's own."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what can be observed of a training: name, group, cost, unit, meaning, source."""
+    from physai_inverse.cli.json_lines import print_json
+    from physai_inverse.trainers import listed_observables
+
+    found = listed_observables(task)
+    if as_json:
+        for item, lack in found:
+            print_json(
+                {
+                    "name": item.name,
+                    "group": item.group,
+                    "cost": item.cost,
+                    "unit": item.unit,
+                    "meaning": item.meaning,
+                    "source": item.source,
+                    "layers": bool(item.summary),
+                    **({} if task is None else {"available": not lack, "lacks": lack}),
+                }
+            )
+        return
+    from physai_inverse.cli.tables import console, observables_table
+
+    console().print(observables_table(found, of_task=task is not None))
 
 
 def schema() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from physai_inverse.objective import Objective
     from physai_inverse.store import Trial
     from physai_inverse.study import Estimate, ParetoSet, PredictionTable, Recommendation
+    from physai_inverse.trainers.observables.registry import Observable
 
 PIPE_WIDTH = 120
 """Columns where no terminal says how many there are."""
@@ -80,6 +81,23 @@ def new_table(title: str | Text | None = None, caption: str | None = None) -> Ta
         title=title, caption=caption, box=SIMPLE_HEAD, title_justify="left", caption_justify="left",
         title_style="bold", caption_style="dim", pad_edge=False,
     )  # fmt: skip
+
+
+def observables_table(found: "Sequence[tuple[Observable, str]]", *, of_task: bool) -> Table:
+    """Show what can be observed, or what of it a task has, and why it has not the rest."""
+    from physai_inverse.trainers.observables.registry import COSTS
+
+    table = new_table(caption="\n".join(f"cost {cost}: {meaning}" for cost, meaning in COSTS.items()))
+    for name in ("name", "group"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("cost", justify="right")
+    table.add_column("unit")
+    table.add_column("meaning", ratio=2)
+    table.add_column("of this task" if of_task else "source", ratio=1)
+    for item, lack in found:
+        last = item.source if not of_task else f"no: {lack}" if lack else "yes"
+        table.add_row(item.name, item.group, str(item.cost), item.unit, Text(item.meaning), Text(last))
+    return table
 
 
 def proposals_table(trials: "Sequence[Trial]") -> Table:

@@ -218,7 +218,7 @@ class Parts:
             return None
         made: Trainer | None = None
         with self.refused_at(("trainer", "settings")):
-            made = load_task(name, plain.get("settings", {}), stop_early=plain.get("stop_early", False))
+            made = load_task(name, settings_of_task(plain, folder), stop_early=plain.get("stop_early", False))
         group_of = (
             {} if space is None else {part: key for key, group in space.groups.items() for part in group.parts}
         )
@@ -248,14 +248,27 @@ class Parts:
 
         if objective is None or "task" not in plain:
             return
+        name = place_of_task(plain["task"], folder)
         try:
-            given = describe(place_of_task(plain["task"], folder)).metrics
+            own = describe(name, {"observables": False}).metrics
+            given = describe(name, settings_of_task(plain, folder)).metrics
         except InvalidInput:  # told where the trainer is made
             return
         for name in objective.metrics:
-            if name not in given:
+            whole = name.partition("/")[0]  # of an observable that is measured for every layer
+            if name not in given and (whole in own or whole not in given):
                 text = f"the task `{plain['task']}` gives no metric `{name}`.{_close(name, given)} It gives "
                 self.problems.append(self.document.line(("objective",), f"{text}{', '.join(given)}."))
+
+
+def settings_of_task(plain: Mapping[str, Any], folder: Path) -> dict[str, object]:
+    """Give the settings of a task, with observables of one's own by their paths from the study file's folder."""
+    from physai_inverse.trainers.observables.choice import resolved
+
+    settings: dict[str, object] = dict(plain.get("settings", {}))
+    if "observables" in settings:
+        settings["observables"] = resolved(settings["observables"], folder)
+    return settings
 
 
 def place_of_task(name: str, folder: Path) -> str:

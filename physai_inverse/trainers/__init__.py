@@ -8,7 +8,7 @@ from physai_inverse.trainers.batched import BatchedTrainer, Recipe
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.extras import Extras, Trained, bound, may_stop, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
-from physai_inverse.trainers.tasks import Task, describe, load_task, task_names
+from physai_inverse.trainers.tasks import Task, describe, listed_observables, load_task, task_names
 from physai_inverse.trainers.together import train_together, trains_together
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "as_trainer",
     "bound",
     "describe",
+    "listed_observables",
     "load_function",
     "load_task",
     "may_stop",

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from physai_inverse.observations import Curve
+from physai_inverse.observations import Curve, Metric
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.members import Member
+from physai_inverse.trainers.batched.observing import Observer, Record, State
 from physai_inverse.trainers.batched.optimizers import Optimizer
 from physai_inverse.trainers.batched.problem import Finished, Problem, Report
 from physai_inverse.trainers.batched.programs import Program
@@ -74,6 +75,7 @@ class Run:
         layout: of `W`.
         feed: gives the batches.
         told: is told the curves.
+        observer: looks at the models.
     """
 
     def __init__(
@@ -85,10 +87,15 @@ class Run:
         layout: Layout,
         feed: Feed | Draws,
         told: Callable[[int, float, Mapping[str, float]], bool],
+        observer: Observer,
     ) -> None:
         self._problem, self._members, self._program = problem, list(members), program
         self._W, self._layout, self._feed, self._told = W, layout, feed, told
         self._logs = {member.index: _Log() for member in members}
+        self._observer = observer
+        self._records = {member.index: Record() for member in members}
+        self._start = W.clone() if observer.needs("start") else None
+        self._before: torch.Tensor | None = None
         self._optimizer = Optimizer(
             [member.recipe for member in members],
             [member.steps for member in members],
@@ -103,22 +110,37 @@ class Run:
 
     def train(self) -> Iterator[tuple[Member, Finished]]:
         """Train, and give each model as it leaves."""
-        due = {step for member in self._members for step in member.logged}
+        due = self._due(-1)
         while self._members:
             if self._number in due:
                 yield from self._look()
-                due = {step for member in self._members for step in member.logged if step > self._number}
+                due = self._due(self._number)
                 if not self._members:
                     return
             losses, G = self._program.gradient(self._W, self._feed.next())
             self._losses.append(losses)
+            if self._number + 1 in due and self._observer.needs("before"):
+                self._before = self._W.clone()
             self._optimizer.step(self._W, G)
             self._number += 1
+
+    def _due(self, after: int) -> set[int]:
+        """Give the steps at which a model is measured or observed."""
+        return {
+            step
+            for member in self._members
+            for step in (*member.logged, *self._observer.steps(member.steps))
+            if step > after
+        }
 
     def _look(self) -> Iterator[tuple[Member, Finished]]:
         """Log, and let go of models."""
         self._settle()
+        if not any(self._number in member.logged for member in self._members):
+            self._observe([row for row in range(len(self._members)) if self._observes(row)], last=False)
+            return
         measured = {name: values.double().tolist() for name, values in self._program.measures(self._W).items()}
+        self._observe([row for row in range(len(self._members)) if self._observes(row)], last=False)
         leaving: list[int] = []
         for row, member in enumerate(self._members):
             if self._number not in member.logged:
@@ -129,11 +151,13 @@ class Run:
                 point = {"loss": log.total / log.steps, **point}
             log.total, log.steps = 0.0, 0
             log.add(self._number, point)
-            log.stopped = bool(point) and self._told(member.index, self._clock_of(member), point)
+            seen = self._records[member.index].at(self._number)
+            log.stopped = bool(point) and self._told(member.index, self._clock_of(member), {**seen, **point})
             ended = self._problem.ended is not None and self._problem.ended(log.curves())
             if log.stopped or ended or log.diverged is not None or self._number >= member.steps:
                 leaving.append(row)
-        self._share()
+        whole = [row for row in leaving if not self._logs[self._members[row].index].stopped]
+        self._observe(whole, last=True)
         for row in leaving:
             member = self._members[row]
             yield member, self._finished(row, member)
@@ -145,6 +169,41 @@ class Run:
         """What the present step of a model is called in reports."""
         clock = self._problem.clock
         return float(self._number if clock is None else clock(self._number, member.steps_an_epoch))
+
+    def _observes(self, row: int) -> bool:
+        member = self._members[row]
+        return self._number in self._observer.steps(member.steps)
+
+    def _observe(self, rows: list[int], *, last: bool) -> None:
+        """Look at some models, at their end or on the way, and put the time to their accounts."""
+        self._share()
+        rows = [row for row in rows if self._sound(row)]
+        if not rows or not self._observer.active:
+            return
+        scales = self._optimizer.scales() if self._observer.needs("scale") else None
+        states = []
+        for row in rows:
+            member = self._members[row]
+
+            def own(tensor: torch.Tensor | None, member: Member = member) -> torch.Tensor | None:
+                return None if tensor is None else self._layout.crop(tensor, member.layout)
+
+            flat = self._layout.crop(self._W[row], member.layout)
+            buffers = {name: buffer.clone() for name, buffer in self._program.buffers(row).items()}
+            start, before = (None if stored is None else stored[row] for stored in (self._start, self._before))
+            scale = None if scales is None else scales[row]
+            states.append(State(member, flat, buffers, own(start), own(before), own(scale)))
+        records = [self._records[state.member.index] for state in states]
+        spent = self._observer.look(states, records, self._number, last=last)
+        for state in states:
+            self._logs[state.member.index].seconds += spent / len(states)
+        self._clock = time.perf_counter()
+
+    def _sound(self, row: int) -> bool:
+        """Say whether nothing that was measured of a model is infinite."""
+        log = self._logs[self._members[row].index]
+        last = [list(points.values())[-1] for points in log.points.values()]
+        return log.diverged is None and all(map(math.isfinite, last))
 
     def _settle(self) -> None:
         """Read the losses of the steps since the last look: their sums, and where they were not finite."""
@@ -167,6 +226,7 @@ class Run:
         now = time.perf_counter()
         for member in self._members:
             self._logs[member.index].seconds += (now - self._clock) / len(self._members)
+        self._observer.trained(now - self._clock)
         self._clock = now
 
     def _finished(self, row: int, member: Member) -> Finished:
@@ -182,15 +242,21 @@ class Run:
                     buffer.copy_(buffers[name])
         member.module.eval()
         stopped = log.stopped and log.diverged is None and self._number < member.steps
+        curves = log.curves()
+        observed: Mapping[str, Metric] = {}
+        if self._sound(row):
+            record = self._records[member.index]
+            observed = self._observer.metrics(member, record, curves, self._number, log.seconds)
         return Finished(
             config=member.config,
             seed=member.seed,
             module=member.module,
-            curves=log.curves(),
+            curves=curves,
             steps=self._number,
             diverged=log.diverged,
             seconds=log.seconds,
             stopped=stopped,
+            observed=observed,
         )
 
     def _keep(self, rows: list[int]) -> None:
@@ -199,6 +265,8 @@ class Run:
             return
         chosen = torch.tensor(rows, device=self._W.device)
         self._W = self._W[chosen]
+        self._start = None if self._start is None else self._start[chosen]
+        self._before = None if self._before is None else self._before[chosen]
         self._optimizer.keep(rows)
         self._program.keep(rows)
         self._feed.keep(rows)

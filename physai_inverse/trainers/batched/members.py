@@ -41,6 +41,7 @@ class Member:
         given: what `measure` is given.
         steps: its budget.
         logged: steps at which it is measured.
+        flops: floating-point operations of a step; 0 before one was probed.
     """
 
     index: int
@@ -52,6 +53,7 @@ class Member:
     given: tuple[torch.Tensor, ...]
     steps: int
     logged: tuple[int, ...]
+    flops: float = 0.0
 
     @cached_property
     def layout(self) -> Layout:

@@ -123,6 +123,10 @@ class Muon:
         if self._rest is not None:
             self._put(W, part)
 
+    def scale(self, number: int) -> None:  # noqa: ARG002 - the contract of a rule
+        """Give none: matrices are not scaled entry by entry."""
+        return
+
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
         self._decay, self._ratio = self._decay[rows], self._ratio[rows]

@@ -31,6 +31,9 @@ class Rule(Protocol):
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
         """Take step `number`, from 1, in place."""
 
+    def scale(self, number: int) -> torch.Tensor | None:
+        """Give what a gradient is divided by after step `number`, [k, P]; None where it is not."""
+
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
 
@@ -119,6 +122,10 @@ class SGD:
             D = self._T.copy_(V) if isinstance(lr, torch.Tensor) else V
         subtract(W, D, lr)
 
+    def scale(self, number: int) -> torch.Tensor:  # noqa: ARG002 - the contract
+        """Give ones."""
+        return torch.ones_like(self._T)
+
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
         self._decay, self._momentum = kept(self._decay, rows), kept(self._momentum, rows)
@@ -163,6 +170,16 @@ class Adam:
             subtract(W, torch.div(V, T, out=T), rate)
         else:
             W.addcdiv_(V, T, value=-rate)
+
+    def scale(self, number: int) -> torch.Tensor:
+        """Give the root of the second moment and epsilon, both corrected for their start.
+
+        Source: Cohen et al. 2022, https://arxiv.org/abs/2207.14484, section 2.
+        """
+        left = column([(1 - second**number) ** 0.5 for _, second in self._betas], self._S)
+        return (self._S.sqrt() / left + self._epsilon) * column(
+            [1 - first**number for first, _ in self._betas], self._S
+        )
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
@@ -221,6 +238,10 @@ class RMSprop:
             subtract(W, torch.div(G, self._T, out=self._T), lr)
         else:
             W.addcdiv_(G, self._T, value=-lr)
+
+    def scale(self, number: int) -> torch.Tensor:  # noqa: ARG002 - the contract
+        """Give the root of the running mean square and epsilon."""
+        return self._S.sqrt() + self._epsilon
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
@@ -293,6 +314,14 @@ class Optimizer:
             if self._factors is not None:
                 rate = rate * self._factors[place]
             rule.step(W[place], G[place], rate, self._number)
+
+    def scales(self) -> list[torch.Tensor | None]:
+        """Give for each row what its gradient is divided by, [P]; None where it has no such thing."""
+        found: list[torch.Tensor | None] = []
+        for rule, place in self._parts:
+            scale = rule.scale(self._number) if self._number else None
+            found += [None] * (place.stop - place.start) if scale is None else list(scale)
+        return found
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows only, in their order."""

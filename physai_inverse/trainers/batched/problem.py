@@ -1,14 +1,17 @@
 """What is trained, in the words of one model: the module, its loss, its data, and what is measured."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from physai_inverse.observations import Config, Curve, MetricsLike
+from physai_inverse.observations import Config, Curve, Metric, MetricsLike
 from physai_inverse.trainers.batched.recipe import Recipe, recipe_of
+from physai_inverse.trainers.observables.choice import Observe, check_wanted
 
 if TYPE_CHECKING:
     import torch
+
+    from physai_inverse.trainers.observables.choice import Wanted
 
     Tensors: TypeAlias = tuple["torch.Tensor", ...]
     Build: TypeAlias = Callable[[Config], "torch.nn.Module"]
@@ -30,8 +33,9 @@ class Finished:
         curves: what was measured on the way, and the mean `loss` over the batches since the point before.
         steps: that it took.
         diverged: the first step whose loss was not finite; None where all were.
-        seconds: its share of the time that its stack took.
+        seconds: its share of the time that its stack took, with its observables.
         stopped: whether the report asked to stop it before its end.
+        observed: what its observables gave, as metrics.
     """
 
     config: Config
@@ -42,6 +46,7 @@ class Finished:
     diverged: int | None
     seconds: float
     stopped: bool = False
+    observed: Mapping[str, Metric] = field(default_factory=dict)
 
 
 class Report(Protocol):
@@ -56,14 +61,21 @@ class Views:
     """What observables may look at of a model beside its parameters and its loss.
 
     Args:
-        rows: a batch as `loss` takes it, on which activations, gradients and curvature are measured: a tuple of
-            tensors, or a function of configuration and seed to one.
+        rows: a batch as `loss` takes it, on which losses, activations, gradients and curvature are measured: a
+            tuple of tensors, or a function of configuration and seed to one.
         labels: that batch to the class of each row, [n] whole numbers; None where there are no classes.
         latents: that batch to what generated it, [n, latents].
         embedding: name of the parameter [tokens, dimensions] whose rows stand in the order of their tokens.
         head: name of the parameter [classes, units] of the last linear layer.
         attention: module and batch to attention weights, [heads, n, queries, keys].
         floor: configuration and seed to the least loss that any model can reach, known from the generator.
+        seen: another batch for activations, labels, latents and attention, such as one that is not trained on.
+        curved: another batch for curvature, such as fewer rows.
+        hidden: whether the network has activation modules (`nn.ReLU()` and the like, one a layer).
+        period: after how many positions the sequences of the batch repeat themselves.
+        gates: module and batch to the share of each expert, or the code, of each row, [n, experts].
+        samples: module and batch to generated and true samples, [n, d] and [m, d].
+        rollout: module and batch to a quantity along rollouts that is conserved in truth, [n, steps].
     """
 
     rows: "Tensors | Callable[[Config, int], Tensors]"
@@ -73,6 +85,13 @@ class Views:
     head: str | None = None
     attention: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
     floor: Callable[[Config, int], float] | None = None
+    seen: "Tensors | Callable[[Config, int], Tensors] | None" = None
+    curved: "Tensors | Callable[[Config, int], Tensors] | None" = None
+    hidden: bool = True
+    period: int | None = None
+    gates: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
+    samples: "Callable[[torch.nn.Module, Tensors], tuple[torch.Tensor, torch.Tensor]] | None" = None
+    rollout: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
 
 
 def last_values(finished: Finished) -> MetricsLike:
@@ -109,6 +128,9 @@ class Problem:
     ended: Callable[[Mapping[str, Curve]], bool] | None = None
     finish: Callable[[Finished], MetricsLike] = last_values
     views: Views | None = None
+    observables: "Sequence[Wanted]" = ()
+    observe_at: str | int = "end"
+    observe_share: float | None = None
     device: str = "auto"
     precision: str = "float32"
     bfloat16_muon: bool = False
@@ -118,3 +140,12 @@ class Problem:
     clock: Callable[[int, int], float] | None = None
     lasting: tuple[str, ...] = ()
     stop_early: bool = True
+
+
+def observed(problem: Problem) -> Observe:
+    """Read what is observed, and when.
+
+    Raises:
+        InvalidInput: it cannot be meant.
+    """
+    return Observe(check_wanted(problem.observables), problem.observe_at, problem.observe_share)

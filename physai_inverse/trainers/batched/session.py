@@ -32,6 +32,7 @@ from physai_inverse.trainers.batched.members import (
     same_shapes,
     structure,
 )
+from physai_inverse.trainers.batched.observing import Observer
 from physai_inverse.trainers.batched.plan import Work, costs_on, cut
 from physai_inverse.trainers.batched.probe import Probe, disagreement, first_batch, probe
 from physai_inverse.trainers.batched.problem import Problem, Report
@@ -87,6 +88,7 @@ class Session:
         self._dtype = torch.float64 if problem.precision == "float64" else torch.float32
         self._convert = Converter(self._device, self._dtype)
         self._nursery = Nursery(problem, self._convert)
+        self._observer = Observer(problem, self._convert)
         self._results: dict[int, Result] = {}
         self._configs: Sequence[Config] = ()
         self._seeds: Sequence[int] = ()
@@ -100,6 +102,7 @@ class Session:
                 waiting, left = self._candidates(left)
                 while waiting:
                     waiting = self._train(waiting.pop(0)) + waiting
+        self._observer.tell()
         return [self._results[index] for index in range(len(configs))]
 
     def explain(self, configs: Sequence[Config], seeds: Sequence[int]) -> list[str]:
@@ -160,6 +163,7 @@ class Session:
                 found = known.get(key)
                 if found is None:
                     found = known[key] = probe(self._problem, member, batch)
+                member.flops = found.flops
                 groups.setdefault(self._company(member, found), []).append((member, found))
             except Exception as error:  # the boundary of foreign code: anything may come
                 self._results[index] = error
@@ -208,10 +212,12 @@ class Session:
                 opened.layout,
                 feed,
                 self._told,
+                self._observer,
             )
             for member, finished in run.train():
                 try:
-                    self._results[member.index] = self._problem.finish(finished)
+                    found = self._problem.finish(finished)
+                    self._results[member.index] = {**finished.observed, **found} if finished.observed else found
                 except Exception as error:  # the boundary of foreign code: anything may come
                     self._results[member.index] = error
             return []

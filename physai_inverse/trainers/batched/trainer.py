@@ -7,7 +7,8 @@ from typing import ClassVar, overload
 
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Config, Metric, as_metrics
-from physai_inverse.trainers.batched.problem import Problem, Report
+from physai_inverse.trainers.batched.problem import Problem, Report, observed
+from physai_inverse.trainers.observables.choice import choose, met_by
 
 PRECISIONS = ("float32", "float64", "tf32", "bfloat16")
 
@@ -51,6 +52,9 @@ class BatchedTrainer(Problem):
         ended: the curves so far to whether the training is over.
         finish: what is made of a model at its end; `last_values` by default.
         views: what observables may look at.
+        observables: what is observed: names and groups of observables, functions of a `View`, see `Observe`.
+        observe_at: `end`; or on the way, too: every so many steps, or at `powers` of two.
+        observe_share: of the time of training that observing may take; None for any.
         device: `auto` (CUDA where there is one), `cpu` or `cuda`.
         precision: `float32`, `float64`, `tf32` or `bfloat16` (forward passes in it).
         bfloat16_muon: iterate Muon in bfloat16, as published and as `torch.optim.Muon` does; else in `precision`.
@@ -64,7 +68,7 @@ class BatchedTrainer(Problem):
 
     Raises:
         InvalidInput: both or neither of `rows` and `draw`, or of `steps` and `epochs`; `epochs` with `draw`; an
-            unknown device or precision; a number below 1.
+            unknown device or precision; a number below 1; an observable that is not there or cannot be had.
 
     Example:
         >>> import torch
@@ -101,6 +105,7 @@ class BatchedTrainer(Problem):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise InvalidInput(f"`{name}` must be a whole number of at least 1, not {value!r}.")
+        choose(observed(self).what, met_by(self.views, None))
 
     @overload
     def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...

@@ -1,7 +1,8 @@
 """What activations say: states of units, dimension, similarity of layers, collapse of classes.
 
 Symbols: `H` [N, D] activations of N samples in D units; `Z` [N, D] what goes into the activation function.
-Linear algebra in float64. Cost 1 for unit states, 4 for the rest.
+Linear algebra in float64. Cost 1 for unit states, 4 for the rest. Every function gives 0-dim tensors and decides
+nothing by a tensor's value, so that `vmap` can run it.
 """
 
 from collections.abc import Callable
@@ -11,15 +12,17 @@ import torch
 
 DEAD_SLOPE = 0.01
 LINEAR_RANGE = 0.1
+ROUNDING = 1e-6
+"""Share of the largest singular value below which a direction of activations in single precision is rounding."""
 
 
 @dataclass(frozen=True)
 class UnitStates:
     """Number of units of each kind; `dead + linear + nonlinear` is the number of units."""
 
-    dead: int
-    linear: int
-    nonlinear: int
+    dead: torch.Tensor
+    linear: torch.Tensor
+    nonlinear: torch.Tensor
 
 
 def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tensor]) -> UnitStates:
@@ -33,13 +36,11 @@ def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tens
     Source: for ReLU "Training dynamics of A Single ReLU Neuron" and "Physics of Feature Learning 1"
     (kindxiaoming.github.io).
     """
-    inputs = Z.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+    slopes = torch.func.grad(lambda inputs: activation(inputs).sum())(Z)
     dead = slopes.abs().amax(dim=0) < DEAD_SLOPE
     varying = slopes.amax(dim=0) - slopes.amin(dim=0) > LINEAR_RANGE
-    nonlinear = int((varying & ~dead).sum())
-    return UnitStates(int(dead.sum()), int(Z.shape[1] - dead.sum()) - nonlinear, nonlinear)
+    nonlinear = (varying & ~dead).sum()
+    return UnitStates(dead.sum(), Z.shape[1] - dead.sum() - nonlinear, nonlinear)
 
 
 def active_rate(H: torch.Tensor) -> torch.Tensor:
@@ -47,33 +48,35 @@ def active_rate(H: torch.Tensor) -> torch.Tensor:
     return (H > 0).double().mean(dim=0)
 
 
-def participation_ratio(H: torch.Tensor) -> float:
+def participation_ratio(H: torch.Tensor) -> torch.Tensor:
     """Give `(sum v)^2 / sum v^2` for the eigenvalues `v` of the covariance.
 
     D for an isotropic cloud, 1 for a line.
     """
     v = torch.linalg.svdvals(_centred(H)).square()
-    return float(v.sum().square() / v.square().sum())
+    found: torch.Tensor = v.sum().square() / v.square().sum()
+    return found
 
 
-def anisotropy(H: torch.Tensor) -> float:
+def anisotropy(H: torch.Tensor) -> torch.Tensor:
     """Give the ratio of the two largest singular values of the activations, not centred.
 
     Source: "Representation anisotropy from nonlinear functions" (kindxiaoming.github.io).
     """
     s = torch.linalg.svdvals(H.double())
-    return float(s[0] / s[1])
+    found: torch.Tensor = s[0] / s[1]
+    return found
 
 
-def mean_shift(H: torch.Tensor) -> float:
+def mean_shift(H: torch.Tensor) -> torch.Tensor:
     """Give the standard deviation over units of their mean over samples.
 
     Source: "Optimization 3 / Depth 2" (kindxiaoming.github.io), where it is taken at initialisation.
     """
-    return float(H.double().mean(dim=0).std(unbiased=False))
+    return H.double().mean(dim=0).std(unbiased=False)
 
 
-def spectrum_exponent(H: torch.Tensor, *, first: int, last: int) -> float:
+def spectrum_exponent(H: torch.Tensor, *, first: int, last: int) -> torch.Tensor:
     """Fit `a` in `v_i ~ i^-a` for the eigenvalues of the covariance, by least squares in logarithms.
 
     Args:
@@ -84,29 +87,31 @@ def spectrum_exponent(H: torch.Tensor, *, first: int, last: int) -> float:
     v = torch.linalg.svdvals(_centred(H)).square()[first - 1 : last].log()
     x = torch.arange(first, first + len(v), dtype=torch.float64, device=v.device).log()
     x = x - x.mean()
-    return -float((x * v).sum() / x.square().sum())
+    found: torch.Tensor = -(x * v).sum() / x.square().sum()
+    return found
 
 
-def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> float:
+def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     """Give R^2 of the linear regression (with intercept) of a block's output on its input; 1 for a linear block.
 
     In sample: needs many more samples than inputs. Source: "MLP 2" (kindxiaoming.github.io).
     """
     X, Y = _centred(X), _centred(Y)
-    left = Y - X @ torch.linalg.lstsq(X, Y).solution
-    return float(1 - left.square().sum() / Y.square().sum())
+    left = Y - X @ (torch.linalg.pinv(X, rtol=ROUNDING) @ Y)
+    found: torch.Tensor = 1 - left.square().sum() / Y.square().sum()
+    return found
 
 
-def layer_alignment(left: torch.Tensor, right: torch.Tensor) -> float:
+def layer_alignment(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Give the mean over samples of 1 - cosine between two layers of equal width.
 
     Source: "Depth 1" (kindxiaoming.github.io).
     """
     cosines = torch.nn.functional.cosine_similarity(left.double(), right.double(), dim=1)
-    return float(1 - cosines.mean())
+    return 1 - cosines.mean()
 
 
-def linear_cka(X: torch.Tensor, Y: torch.Tensor) -> float:
+def linear_cka(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     """Give the linear centred kernel alignment of two representations of the same samples, in [0, 1].
 
     Unchanged by rotation and isotropic scaling of either.
@@ -115,27 +120,32 @@ def linear_cka(X: torch.Tensor, Y: torch.Tensor) -> float:
     """
     X, Y = _centred(X), _centred(Y)
     cross = (Y.T @ X).square().sum()
-    return float(cross / ((X.T @ X).norm() * (Y.T @ Y).norm()))
+    found: torch.Tensor = cross / ((X.T @ X).norm() * (Y.T @ Y).norm())
+    return found
 
 
 @dataclass(frozen=True)
 class NeuralCollapse:
-    """How far the last features are from the collapsed state, in which all four are 0.
+    """How far the last features are from the collapsed state, in which all five are 0.
 
     Args:
         within: NC1, `tr(S_W S_B^+) / K`.
+        norms: NC2, standard deviation over mean of the norms of the centred class means.
         angles: NC2, mean over pairs of `|cos + 1/(K-1)|` of centred class means.
         duality: NC3, `|W/|W| - M/|M||^2` of the classifier's weights and the centred class means.
         nearest: NC4, share of samples whose class is not that of the nearest mean, by the classifier's own answer.
     """
 
-    within: float
-    angles: float
-    duality: float
-    nearest: float
+    within: torch.Tensor
+    norms: torch.Tensor
+    angles: torch.Tensor
+    duality: torch.Tensor
+    nearest: torch.Tensor
 
 
-def neural_collapse(H: torch.Tensor, labels: torch.Tensor, W: torch.Tensor, b: torch.Tensor) -> NeuralCollapse:
+def neural_collapse(
+    H: torch.Tensor, labels: torch.Tensor, W: torch.Tensor, answers: torch.Tensor
+) -> NeuralCollapse:
     """Measure neural collapse.
 
     Source: Papyan, Han and Donoho 2020, https://arxiv.org/abs/2008.08186. The reference notebook leaves out
@@ -145,29 +155,49 @@ def neural_collapse(H: torch.Tensor, labels: torch.Tensor, W: torch.Tensor, b: t
         H: [N, D] last features.
         labels: [N] classes 0 to K-1, each present.
         W: [K, D] weights of the classifier.
-        b: [K] its bias.
+        answers: [N] the classes that the classifier gives.
     """
-    H, W, b = H.double(), W.double(), b.double()
+    H, W = H.double(), W.double()
     K = len(W)
-    means = torch.stack([H[labels == k].mean(dim=0) for k in range(K)])
+    members = (labels.unsqueeze(1) == torch.arange(K, device=H.device)).double()
+    means = members.T @ H / members.sum(dim=0).unsqueeze(1)
     M = means - means.mean(dim=0)
-    deviations = H - means[labels]
+    deviations = H - members @ means
     within = deviations.T @ deviations / len(H)
     between = M.T @ M / K
     values, vectors = torch.linalg.eigh(between)
     values, vectors = values[-(K - 1) :], vectors[:, -(K - 1) :]  # the pseudo-inverse of rank K - 1
-    ratio = float((torch.einsum("dk,de,ek->k", vectors, within, vectors) / values).sum()) / K
+    ratio = (torch.einsum("dk,de,ek->k", vectors, within, vectors) / values).sum() / K
     U = torch.nn.functional.normalize(M, dim=1)
-    pairs = (U @ U.T)[~torch.eye(K, dtype=torch.bool, device=U.device)]
-    duality = (W / W.norm() - M / M.norm()).square().sum()
-    answers = (H @ W.T + b).argmax(dim=1)
+    left, right = torch.triu_indices(K, K, 1, device=H.device)
+    cosines = (U[left] * U[right]).sum(dim=1)
+    lengths = M.norm(dim=1)
     nearest = torch.cdist(H, means).argmin(dim=1)
     return NeuralCollapse(
         ratio,
-        float((pairs + 1 / (K - 1)).abs().mean()),
-        float(duality),
-        float((answers != nearest).double().mean()),
+        lengths.std(unbiased=False) / lengths.mean(),
+        (cosines + 1 / (K - 1)).abs().mean(),
+        (W / W.norm() - M / M.norm()).square().sum(),
+        (answers != nearest).double().mean(),
     )
+
+
+def probe(H: torch.Tensor, Y: torch.Tensor, *, ridge: float = 1e-3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Predict targets from activations by a linear map with intercept, fitted on every other sample.
+
+    Ridge regression with `ridge` times the mean variance of a unit.
+
+    Returns:
+        What it predicts for the samples that it was not fitted on, and their targets, [N // 2, targets] each.
+    """
+    H, Y = H.double(), Y.double()
+    train, test = slice(0, None, 2), slice(1, None, 2)
+    middle, level = H[train].mean(dim=0), Y[train].mean(dim=0)
+    X = H[train] - middle
+    C = X.T @ X
+    C = C + ridge * C.diagonal().mean().clamp(min=1e-30) * torch.eye(len(C), dtype=C.dtype, device=C.device)
+    B = torch.linalg.solve(C, X.T @ (Y[train] - level))
+    return (H[test] - middle) @ B + level, Y[test]
 
 
 def _centred(H: torch.Tensor) -> torch.Tensor:

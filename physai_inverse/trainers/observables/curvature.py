@@ -77,33 +77,73 @@ def sharpness(
     product = hessian_vector_product(loss, w)
     scale = None if preconditioner is None else preconditioner.rsqrt()
     start = torch.randn(w.numel(), generator=torch.Generator().manual_seed(seed)).to(w)
-    basis: list[torch.Tensor] = [start / start.norm()]
-    diagonal: list[float] = []
-    below: list[float] = []
-    value, residual = math.nan, math.inf
-    for step in range(min(max_products, w.numel())):
+
+    def of_rows(Q: torch.Tensor) -> torch.Tensor:
+        return product(Q[0]).unsqueeze(0) if scale is None else (scale * product(scale * Q[0])).unsqueeze(0)
+
+    found = lanczos(of_rows, start.unsqueeze(0), tolerance, max_products)
+    return Eigenvalue(
+        float(found.values[0]), float(found.residuals[0]), bool(found.converged[0]), int(found.products[0])
+    )
+
+
+@dataclass(frozen=True)
+class Eigenvalues:
+    """The largest eigenvalue of each of some matrices, [k] each; see `Eigenvalue`."""
+
+    values: torch.Tensor
+    residuals: torch.Tensor
+    converged: torch.Tensor
+    products: torch.Tensor
+
+
+def lanczos(
+    product: Callable[[torch.Tensor], torch.Tensor], starts: torch.Tensor, tolerance: float, max_products: int
+) -> Eigenvalues:
+    """Find the largest eigenvalue of each of `k` symmetric matrices, all at once; each as if it were alone.
+
+    Args:
+        product: of vectors [k, P] to the matrices times them; what one is times does not touch the others.
+        starts: [k, P] starting vectors.
+        tolerance: relative to the eigenvalue, of the residual.
+        max_products: budget for each.
+    """
+    k, size = starts.shape
+    values = torch.full((k,), math.nan, dtype=torch.float64, device=starts.device)
+    residuals = torch.full_like(values, math.inf)
+    done = torch.zeros(k, dtype=torch.bool, device=starts.device)
+    converged, products = done.clone(), torch.zeros(k, dtype=torch.int64, device=starts.device)
+    basis = [starts / starts.norm(dim=1, keepdim=True)]
+    last = min(max_products, size)
+    T = torch.zeros(k, last, last, dtype=torch.float64, device=starts.device)
+    for step in range(last):
         q = basis[-1]
-        image = product(q) if scale is None else scale * product(scale * q)
-        diagonal.append(float(image @ q))
-        span = torch.stack(basis)
+        image = product(q)
+        T[:, step, step] = (image * q).sum(dim=1)
+        span = torch.stack(basis, dim=1)
         for _ in range(2):  # twice is enough: the second pass removes what rounding left
-            image = image - span.T @ (span @ image)
-        norm = float(image.norm())
-        if not math.isfinite(norm) or not math.isfinite(diagonal[-1]):
-            return Eigenvalue(math.nan, math.nan, False, step + 1)
-        T = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
-        if below:
-            off = torch.tensor(below, dtype=torch.float64)
-            T = T + torch.diag(off, 1) + torch.diag(off, -1)
-        values, vectors = torch.linalg.eigh(T)
-        value = float(values[-1])
-        residual = norm * abs(float(vectors[-1, -1]))
-        broken = norm <= BREAKDOWN * max(float(values.abs().max()), 1e-30)
-        if residual <= tolerance * abs(value) or broken or step + 1 == w.numel():
-            return Eigenvalue(value, residual, True, step + 1)
-        below.append(norm)
-        basis.append(image / norm)
-    return Eigenvalue(value, residual, False, len(diagonal))
+            image = image - (span.transpose(1, 2) @ (span @ image.unsqueeze(2))).squeeze(2)
+        norm = image.norm(dim=1).double()
+        bad = ~(torch.isfinite(norm) & torch.isfinite(T[:, step, step]))
+        now = T[:, : step + 1, : step + 1].clone()
+        now[bad | done] = 0.0
+        found, vectors = torch.linalg.eigh(now)
+        value, residual = found[:, -1], norm * vectors[:, -1, -1].abs()
+        broken = norm <= BREAKDOWN * found.abs().amax(dim=1).clamp(min=1e-30)
+        reached = (residual <= tolerance * value.abs()) | broken | (step + 1 == size)
+        values = torch.where(done, values, torch.where(bad, math.nan, value))
+        residuals = torch.where(done, residuals, torch.where(bad, math.nan, residual))
+        products += (~done).long()
+        converged |= reached & ~bad & ~done
+        done |= reached | bad
+        if bool(done.all()):
+            break
+        if step + 1 < last:
+            T[:, step, step + 1] = T[:, step + 1, step] = norm
+        left = done.unsqueeze(1)
+        image = torch.where(left, 0.0, image)  # of those that are done, whose numbers no longer count
+        basis.append(image / torch.where(left, 1.0, norm.to(image).unsqueeze(1)))
+    return Eigenvalues(values, residuals, converged, products)
 
 
 def hessian_trace(loss: Loss, w: torch.Tensor, *, seed: int, num_probes: int = 16) -> float:

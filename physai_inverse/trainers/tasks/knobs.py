@@ -88,24 +88,6 @@ def settle(settings: Mapping[str, object], defaults: Mapping[str, Setting], task
     )
 
 
-def chosen_observables(value: object, available: Sequence[str]) -> tuple[str, ...]:
-    """Read the setting `observables`: true or "all", false or "none", or a list of names.
-
-    Raises:
-        InvalidInput: it is none of these.
-    """
-    if value in (True, "all"):
-        return tuple(available)
-    if value in (False, "none"):
-        return ()
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or any(name not in available for name in names):
-        raise InvalidInput(
-            f"`observables` must be true, false or a list out of {_names(available)}, not {value!r}."
-        )
-    return tuple(name for name in available if name in names)
-
-
 def count(name: str, value: object, least: int = 1) -> int:
     """Check a whole number of at least `least`.
 
@@ -179,7 +161,9 @@ def _names(names: object) -> str:
 
 def _setting(name: str, value: object, default: Setting) -> Setting:
     if isinstance(default, bool) or not isinstance(default, int | float | str):  # for the task to judge
-        return value  # type: ignore[return-value]
+        return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
+    if name == "observe_at" and isinstance(value, int):  # a word, or a number of steps
+        return value
     if isinstance(default, int):
         return count(name, value)
     if isinstance(default, float):

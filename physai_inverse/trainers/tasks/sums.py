@@ -25,10 +25,12 @@ class Sums(nn.Module):
         self.hidden_bias = nn.Parameter(torch.zeros(width))
         self.output = nn.Parameter(torch.randn(numbers, width) * (scale / math.sqrt(width)))
         self.output_bias = nn.Parameter(torch.zeros(numbers))
+        self.activation = nn.ReLU()
 
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
         """Give the outputs, [pairs, p]."""
         # The first layer is linear, so it is applied to the tokens before the pairs are formed.
         tokens = self.embedding @ self.hidden.T
         hidden = embedding(first, tokens) + embedding(second, tokens) + self.hidden_bias
-        return hidden.relu() @ self.output.T + self.output_bias
+        found: torch.Tensor = self.activation(hidden) @ self.output.T + self.output_bias
+        return found

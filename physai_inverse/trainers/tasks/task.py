@@ -17,12 +17,15 @@ from physai_inverse.observations import Config, Metric, Trainer, as_metrics
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Report
 from physai_inverse.trainers.batched.trainer import PRECISIONS
 from physai_inverse.trainers.function import load_file
+from physai_inverse.trainers.observables.choice import Chosen, Observe, check_wanted, choose, met_by, resolved
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, check_device, settle
 
 FOLDER = Path(__file__).parent / "catalogue"
 ENDING = ".py"
-MACHINE: Mapping[str, Setting] = MappingProxyType({"device": "auto", "precision": "float32"})
-"""Settings that every task with a `BatchedTrainer` has."""
+MACHINE: Mapping[str, Setting] = MappingProxyType(
+    {"device": "auto", "precision": "float32", "observables": False, "observe_at": "end", "observe_share": 0.0}
+)
+"""Settings of every task with a `BatchedTrainer`; a share of 0 is no limit. A task may have other defaults."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Task:
         description: one paragraph: data, network, loss, about how long one training takes.
         source: where the model comes from.
         knobs: parameter name to knob; see `knobs`.
-        settings: fixed settings and their defaults, without those of `MACHINE`.
+        settings: fixed settings and their defaults; those of `MACHINE` only where their defaults are others here.
         metrics: metric name to meaning and unit, one line each.
         trainer: settings to what trains: a `BatchedTrainer`, or any callable `(config, seed)` that gives metrics
             where nothing is trained by gradients. Its functions read a configuration by
@@ -97,7 +100,24 @@ class TaskTrainer(AbstractBatched):
         trainer = task.trainer(values)
         if not isinstance(trainer, BatchedTrainer):
             return trainer
-        return replace(trainer, device=values.word("device"), precision=values.word("precision"))
+        observe = observed(values)
+        return replace(
+            trainer,
+            device=values.word("device"),
+            precision=values.word("precision"),
+            observables=chosen(task, trainer, observe).names if observe.what else (),
+            observe_at=observe.at,
+            observe_share=observe.share,
+        )
+
+    @property
+    def metrics(self) -> Mapping[str, str]:
+        """Metric name to meaning and unit: the task's own, and those of its observables."""
+        task = find_task(self.name)
+        observe = observed(Values(self.settings))
+        if not observe.what:
+            return task.metrics
+        return {**task.metrics, **chosen(task, task.trainer(Values(self.settings)), observe).metrics(observe.at)}
 
     def batched(self) -> BatchedTrainer:
         """Give the trainer that trains many together.
@@ -126,14 +146,46 @@ def make(name: str, settings: Mapping[str, object], *, stop_early: bool = False)
         InvalidInput: there is no such task or setting, or a setting cannot be meant.
     """
     task = find_task(name)
-    values = settle(settings, {**task.settings, **MACHINE}, task.name)
+    if "observables" in settings:
+        settings = {**settings, "observables": resolved(settings["observables"], Path())}
+    values = settle(settings, {**MACHINE, **task.settings}, task.name)
     check_device(values["device"])
     if values["precision"] not in PRECISIONS:
         listed = ", ".join(f"`{word}`" for word in PRECISIONS)
         raise InvalidInput(f"`precision` must be one of {listed}, not {values['precision']!r}.")
-    task.trainer(Values(values))  # what a task refuses is told now
+    trainer = task.trainer(Values(values))  # what a task refuses is told now
+    observe = observed(values)
+    if observe.what:
+        chosen(task, trainer, observe)
     place = str(Path(name).resolve()) if name.endswith(ENDING) else name
     return TaskTrainer(place, tuple(values.items()), stop_early=stop_early)
+
+
+def observed(values: Values) -> Observe:
+    """Read the settings about observables.
+
+    Raises:
+        InvalidInput: one that cannot be meant.
+    """
+    what, at, share = values["observables"], values["observe_at"], values.number("observe_share")
+    assert isinstance(at, str | int)
+    return Observe(check_wanted(what), at, share or None)
+
+
+def chosen(task: Task, trainer: Trainer, observe: Observe) -> Chosen:
+    """Choose the observables of a task.
+
+    Raises:
+        InvalidInput: one that is named cannot be had of this task.
+    """
+    if not isinstance(trainer, BatchedTrainer):
+        raise InvalidInput(f"The task `{task.name}` trains no network, so that `observables` must be false.")
+    return choose(observe.what, met_by(trainer.views, curves_of(task)), frozenset(task.metrics))
+
+
+def curves_of(task: Task) -> frozenset[str]:
+    """Name the curves that a task's trainings have, as far as its metrics say, and the loss that every one has."""
+    return frozenset(name.removesuffix("_curve") for name in task.metrics if name.endswith("_curve")) | {"loss"}
 
 
 def task_names() -> tuple[str, ...]:

@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from physai_inverse.observations import Config, Curve, Measurement, Metric
-from physai_inverse.seeds import child
-from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe
-from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, chosen_observables, complete
+from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -54,15 +53,6 @@ KNOBS: dict[str, Knob] = {
     "init_scale": {"type": "float", "low": 0.1, "high": 4.0, "log": True, "default": 1.0},
 }
 SETTINGS: dict[str, Setting] = {"epochs": 15, "observables": True}
-OBSERVABLES: dict[str, str] = {
-    "weight_norm": "Euclidean norm of all parameters at the end",
-    "effective_rank": "entropy rank (from variances) of the last hidden activations on validation data, centred",
-    "dead_units": "share of hidden units whose activation slope is below 0.01 on all validation data, in [0, 1]",
-    "nonlinear_units": "share of hidden units whose activation slope varies by more than 0.1, in [0, 1]",
-    "gradient_norm": "norm of the full-batch gradient of the training loss at the end",
-    "sharpness": "largest Hessian eigenvalue of the loss on 256 fixed training images (Lanczos, tolerance 1 %)",
-    "sharpness_converged": "1 when the sharpness is within its tolerance after at most 40 products, else 0",
-}
 METRICS: dict[str, str] = {
     "train_loss": "mean cross-entropy on training data at the end, without dropout, in nats",
     "val_loss": "mean cross-entropy on validation data at the end, in nats",
@@ -77,24 +67,20 @@ METRICS: dict[str, str] = {
     "epochs_to_90": "first epoch with a validation accuracy of at least 0.9; censored above at the last epoch",
     "parameters": "number of trained parameters",
     "seconds": "wall time of the training with its observables, in seconds",
-    **OBSERVABLES,
 }
 
 
 SPLIT_SEED = 20260101  # part of the task: every training sees the same split
 PIXEL_MEAN, PIXEL_DEVIATION = 4.884, 6.017  # over all pixels of all images
 PIXELS = 64
-SHARPNESS_IMAGES = 256
-SHARPNESS_TOLERANCE = 1e-2
-SHARPNESS_PRODUCTS = 40
+CURVED_IMAGES = 256
 
 
 def _trainer(settings: Values) -> BatchedTrainer:
-    settings["observables"] = chosen_observables(settings["observables"], tuple(OBSERVABLES))
     return BatchedTrainer(
         build=_build,
         loss=_loss,
-        rows=lambda config, seed: load()["train"],  # noqa: ARG005 - read when a training runs
+        rows=lambda config, seed: load()["train"],  # noqa: ARG005 - the same for all, and read when it is needed
         epochs=settings.whole("epochs"),
         recipe=_recipe,
         measure=_measure,
@@ -103,6 +89,12 @@ def _trainer(settings: Values) -> BatchedTrainer:
         clock=lambda step, epoch: step / epoch,
         ended=_diverged,
         finish=lambda finished: _finish(finished, settings),
+        views=Views(
+            rows=lambda config, seed: load()["train"],  # noqa: ARG005
+            seen=lambda config, seed: load()["val"],  # noqa: ARG005
+            curved=lambda config, seed: _curved(),  # noqa: ARG005
+            labels=lambda batch: batch[1],
+        ),
     )
 
 
@@ -171,16 +163,14 @@ def _diverged(curves: Mapping[str, Curve]) -> bool:
 def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     import torch
 
-    from physai_inverse.trainers.batched.layout import flat
-
     start = time.perf_counter()
-    _, network = _network(finished.config)
-    w = flat(finished.module).requires_grad_()
-    data = {name: (X.to(w.device), y.to(w.device)) for name, (X, y) in load().items()}
+    device = next(finished.module.parameters()).device
     diverged = finished.diverged is not None or _diverged(finished.curves)
     curves = {name: finished.curves[name] for name in ("train_loss", "val_loss", "val_accuracy")}
     with torch.no_grad():
-        test_loss, test_accuracy = map(float, _judge(finished.module, *data["test"]))
+        test_loss, test_accuracy = map(
+            float, _judge(finished.module, *(part.to(device) for part in load()["test"]))
+        )
     metrics: dict[str, Metric] = {
         "train_loss": float(curves["train_loss"]),
         "val_loss": float(curves["val_loss"]),
@@ -196,13 +186,9 @@ def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     epochs = tuple(float(epoch + 1) for epoch in range(len(curves["val_loss"])))
     for name, curve in curves.items():
         metrics[f"{name}_curve"] = Curve(epochs, curve.values)
-    metrics["epochs_to_90"] = _epochs_to(
-        0.9, curves["val_accuracy"].values, len(epochs) if finished.stopped else settings.whole("epochs")
-    )
-    metrics["parameters"] = float(network.layout.size)
-    if not diverged and not finished.stopped:
-        seed = child(finished.seed, "sharpness")
-        metrics.update(_observe(network, w, data, settings.names("observables"), seed))
+    budget = len(epochs) if finished.stopped else settings.whole("epochs")
+    metrics["epochs_to_90"] = _epochs_to(0.9, curves["val_accuracy"].values, budget)
+    metrics["parameters"] = float(sum(parameter.numel() for parameter in finished.module.parameters()))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
@@ -212,45 +198,6 @@ def _epochs_to(threshold: float, accuracies: Sequence[float], epochs: int) -> Me
 
     curve = Curve(tuple(float(epoch + 1) for epoch in range(len(accuracies))), tuple(accuracies))
     return first_reaching(curve, threshold, budget=epochs)
-
-
-def _observe(
-    network: "MLP",
-    w: "torch.Tensor",
-    data: Mapping[str, tuple["torch.Tensor", "torch.Tensor"]],
-    names: tuple[str, ...],
-    seed: int,
-) -> dict[str, Metric]:
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    from physai_inverse.trainers.observables import activations, curvature, gradients, weights
-    from physai_inverse.trainers.tasks.mlp import ACTIVATIONS
-
-    X, y = data["train"]
-    found: dict[str, Metric] = {"weight_norm": weights.weight_norm(w.detach())}
-    if {"effective_rank", "dead_units", "nonlinear_units"} & set(names):
-        hidden = network.hidden(w, data["val"][0])
-        H = hidden[-1][1].double()
-        found["effective_rank"] = weights.effective_rank(H - H.mean(dim=0))
-        states = [activations.unit_states(Z, ACTIVATIONS[network.activation]) for Z, _ in hidden]
-        units = sum(network.sizes[1:-1])
-        found["dead_units"] = sum(state.dead for state in states) / units
-        found["nonlinear_units"] = sum(state.nonlinear for state in states) / units
-    if "gradient_norm" in names:
-        (gradient,) = torch.autograd.grad(cross_entropy(network.logits(w, X), y), w)
-        found["gradient_norm"] = gradients.gradient_norm(gradient)
-    if {"sharpness", "sharpness_converged"} & set(names):
-        X, y = X[:SHARPNESS_IMAGES], y[:SHARPNESS_IMAGES]
-        top = curvature.sharpness(
-            lambda point: cross_entropy(network.logits(point, X), y),
-            w,
-            seed=seed,
-            tolerance=SHARPNESS_TOLERANCE,
-            max_products=SHARPNESS_PRODUCTS,
-        )
-        found["sharpness"], found["sharpness_converged"] = top.value, float(top.converged)
-    return {name: found[name] for name in names}
 
 
 @lru_cache(maxsize=1)
@@ -276,6 +223,13 @@ def load() -> dict[str, tuple["torch.Tensor", "torch.Tensor"]]:
         X = torch.tensor((images[rows] - PIXEL_MEAN) / PIXEL_DEVIATION, dtype=torch.float32)
         data[name] = (X, torch.tensor(labels[rows], dtype=torch.int64))
     return data
+
+
+@lru_cache(maxsize=1)
+def _curved() -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Give the training images on which curvature is measured, and their labels."""
+    images, labels = load()["train"]
+    return images[:CURVED_IMAGES], labels[:CURVED_IMAGES]
 
 
 TASK = Task("digits", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)

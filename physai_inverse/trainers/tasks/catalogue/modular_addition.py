@@ -7,21 +7,18 @@ initialisation, with sharp borders between the phases.
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.seeds import child
-from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe
-from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, chosen_observables, complete, count, share
+from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
+from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete, count, share
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
     import torch
-
-    from physai_inverse.trainers.batched.layout import Layout
 
 DESCRIPTION = (
     "A small network learns (a + b) mod p from a share of all pairs, with AdamW on the full batch: the embeddings "
@@ -49,16 +46,6 @@ SETTINGS: dict[str, Setting] = {
     "settle": 1.5,
     "observables": True,
 }
-OBSERVABLES: dict[str, str] = {
-    "weight_norm": "Euclidean norm of all parameters at the end",
-    "effective_rank": "entropy rank (from variances) of the token embedding at the end, centred",
-    "fourier_concentration": "share of the embedding's power in its 4 strongest frequencies, in [0, 1]",
-    "dead_units": "share of hidden units that are active for no pair, in [0, 1]",
-    "nonlinear_units": "share of hidden units that are active for some pairs and not for others, in [0, 1]",
-    "gradient_norm": "norm of the gradient of the training loss at the end",
-    "sharpness": "largest Hessian eigenvalue of the training loss (Lanczos, tolerance 1 %)",
-    "sharpness_converged": "1 when the sharpness is within its tolerance after at most 40 products, else 0",
-}
 METRICS: dict[str, str] = {
     "train_loss": "mean cross-entropy on training pairs at the end, in nats",
     "test_loss": "mean cross-entropy on all other pairs at the end, in nats",
@@ -74,14 +61,10 @@ METRICS: dict[str, str] = {
     "grokking_delay": "steps_to_test_90 - steps_to_train_90; censored with it; absent without a training time",
     "parameters": "number of trained parameters",
     "seconds": "wall time of the training with its observables, in seconds",
-    **OBSERVABLES,
 }
 
 
 POINTS_PER_DECADE = 20
-STRONGEST_FREQUENCIES = 4
-SHARPNESS_TOLERANCE = 1e-2
-SHARPNESS_PRODUCTS = 40
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -92,7 +75,6 @@ def _trainer(settings: Values) -> BatchedTrainer:
     threshold, wait = share("threshold", settings["threshold"]), settings.number("settle")
     if 0 < wait < 1:
         raise InvalidInput(f"`settle` must be 0 or a number of at least 1, not {wait!r}.")
-    settings["observables"] = chosen_observables(settings["observables"], tuple(OBSERVABLES))
 
     def build(config: Config) -> "torch.nn.Module":
         from physai_inverse.trainers.tasks.sums import Sums
@@ -111,6 +93,13 @@ def _trainer(settings: Values) -> BatchedTrainer:
         log=log_steps(steps),
         ended=lambda curves: _ended(curves, threshold, wait),
         finish=lambda finished: _finish(finished, settings),
+        views=Views(
+            rows=lambda config, seed: _pairs(p, _values(config).number("train_share"), seed)[0],
+            seen=lambda config, seed: all_pairs(p),  # noqa: ARG005 - the same for all
+            labels=lambda batch: batch[2],
+            embedding="embedding",
+            head="output",
+        ),
     )
 
 
@@ -131,34 +120,6 @@ def _ended(curves: Mapping[str, Curve], threshold: float, wait: float) -> bool:
         reached = step
     settled = math.isfinite(reached) and curve.steps[-1] >= wait * max(reached, 1)
     return _diverged(curves) or (bool(wait) and settled)
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """Pairs and their sums, with the form of the network that answers them."""
-
-    layout: "Layout"
-    first: "torch.Tensor"
-    second: "torch.Tensor"
-    answers: "torch.Tensor"
-
-    def hidden_inputs(self, w: "torch.Tensor") -> "torch.Tensor":
-        """Give what goes into the hidden units, [pairs, width]."""
-        views = self.layout.views(w)
-        # The first layer is linear, so it is applied to the tokens before the pairs are formed.
-        tokens = views["embedding"] @ views["hidden"].T
-        return tokens[self.first] + tokens[self.second] + views["hidden_bias"]
-
-    def logits(self, w: "torch.Tensor") -> "torch.Tensor":
-        """Give the outputs, [pairs, p]."""
-        views = self.layout.views(w)
-        return self.hidden_inputs(w).relu() @ views["output"].T + views["output_bias"]
-
-    def loss(self, w: "torch.Tensor") -> "torch.Tensor":
-        """Give the mean cross-entropy."""
-        from torch.nn.functional import cross_entropy
-
-        return cross_entropy(self.logits(w), self.answers)
 
 
 def log_steps(budget: int) -> tuple[int, ...]:
@@ -206,7 +167,6 @@ def _diverged(curves: Mapping[str, Curve]) -> bool:
 
 
 def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
-    from physai_inverse.trainers.batched.layout import flat, layout_of
     from physai_inverse.trainers.observables.curves import delay, first_reaching
 
     start = time.perf_counter()
@@ -225,14 +185,7 @@ def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     between = delay(early, late)
     if between is not None:
         metrics["grokking_delay"] = between
-    layout = layout_of(finished.module)
-    metrics["parameters"] = float(layout.size)
-    if not diverged and not finished.stopped:
-        w = flat(finished.module).requires_grad_()
-        share = _values(finished.config).number("train_share")
-        parts = _pairs(settings.whole("p"), share, finished.seed)
-        train, test = (_Pairs(layout, *(tensor.to(w.device) for tensor in part)) for part in parts)
-        metrics.update(_observe(train, test, w, settings.names("observables"), child(finished.seed, "sharpness")))
+    metrics["parameters"] = float(sum(parameter.numel() for parameter in finished.module.parameters()))
     metrics["seconds"] = finished.seconds + time.perf_counter() - start
     return metrics
 
@@ -270,32 +223,6 @@ def all_pairs(p: int) -> "tuple[torch.Tensor, torch.Tensor, torch.Tensor]":
     numbers = torch.arange(p * p)
     first, second = numbers // p, numbers % p
     return first, second, (first + second) % p
-
-
-def _observe(
-    train: _Pairs, test: _Pairs, w: "torch.Tensor", names: tuple[str, ...], seed: int
-) -> dict[str, Metric]:
-    import torch
-
-    from physai_inverse.trainers.observables import activations, curvature, gradients, weights
-
-    E = train.layout.views(w.detach())["embedding"].double()
-    found: dict[str, Metric] = {"weight_norm": weights.weight_norm(w.detach())}
-    found["effective_rank"] = weights.effective_rank(E - E.mean(dim=0))
-    found["fourier_concentration"] = weights.fourier_concentration(E, num_frequencies=STRONGEST_FREQUENCIES)
-    if {"dead_units", "nonlinear_units"} & set(names):
-        Z = torch.cat([train.hidden_inputs(w.detach()), test.hidden_inputs(w.detach())])
-        states = activations.unit_states(Z, torch.relu)
-        found["dead_units"], found["nonlinear_units"] = states.dead / Z.shape[1], states.nonlinear / Z.shape[1]
-    if "gradient_norm" in names:
-        (gradient,) = torch.autograd.grad(train.loss(w), w)
-        found["gradient_norm"] = gradients.gradient_norm(gradient)
-    if {"sharpness", "sharpness_converged"} & set(names):
-        top = curvature.sharpness(
-            train.loss, w, seed=seed, tolerance=SHARPNESS_TOLERANCE, max_products=SHARPNESS_PRODUCTS
-        )
-        found["sharpness"], found["sharpness_converged"] = top.value, float(top.converged)
-    return {name: found[name] for name in names}
 
 
 TASK = Task("modular_addition", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
