@@ -48,6 +48,10 @@ class Finished:
     stopped: bool = False
     observed: Mapping[str, Metric] = field(default_factory=dict)
 
+    def watched(self, budget: int) -> int:
+        """Give the step up to which it is known that an event did not come: the budget, or where it was stopped."""
+        return self.steps if self.stopped else budget
+
 
 class Report(Protocol):
     """What is told the curves of many models on the way."""

@@ -244,10 +244,12 @@ def _finish(finished: Finished, p: int, threshold: float, budget: int) -> dict[s
     metrics["predicted_accuracy"] = parallelograms.predicted_accuracy(E, trained.to(E.device))
     metrics["degrees_of_freedom"] = float(parallelograms.degrees_of_freedom(p, trained))
     metrics["pace"] = float(parallelograms.pace(p, trained))
-    early = curves.first_reaching(finished.curves["train_accuracy"], threshold, budget=budget)
-    late = curves.first_reaching(finished.curves["test_accuracy"], threshold, budget=budget)
+    early = curves.first_reaching(finished.curves["train_accuracy"], threshold, budget=finished.watched(budget))
+    late = curves.first_reaching(finished.curves["test_accuracy"], threshold, budget=finished.watched(budget))
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late
-    metrics["steps_to_rqi_95"] = curves.first_reaching(finished.curves["rqi"], STRUCTURED, budget=budget)
+    metrics["steps_to_rqi_95"] = curves.first_reaching(
+        finished.curves["rqi"], STRUCTURED, budget=finished.watched(budget)
+    )
     between = curves.delay(early, late)
     if between is not None:
         metrics["grokking_delay"] = between

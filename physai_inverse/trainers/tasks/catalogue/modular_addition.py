@@ -178,7 +178,7 @@ def _finish(finished: Finished, settings: Values) -> dict[str, Metric]:
     metrics: dict[str, Metric] = {name: float(curves[name]) for name in CURVES}
     metrics["generalisation_gap"] = float(curves["test_loss"]) - float(curves["train_loss"])
     metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
-    budget = finished.steps if finished.stopped else settings.whole("steps")
+    budget = finished.watched(settings.whole("steps"))
     early = first_reaching(curves["train_accuracy"], settings.number("threshold"), budget=budget)
     late = first_reaching(curves["test_accuracy"], settings.number("threshold"), budget=budget)
     metrics["steps_to_train_90"], metrics["steps_to_test_90"] = early, late

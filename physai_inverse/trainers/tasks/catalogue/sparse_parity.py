@@ -152,7 +152,9 @@ def _finish(finished: Finished, threshold: float, budget: int) -> dict[str, Metr
     from physai_inverse.trainers.observables.curves import first_reaching
 
     metrics: dict[str, Metric] = dict(last_values(finished))  # type: ignore[arg-type]  # numbers and curves
-    metrics["steps_to_90"] = first_reaching(finished.curves["test_accuracy"], threshold, budget=budget)
+    metrics["steps_to_90"] = first_reaching(
+        finished.curves["test_accuracy"], threshold, budget=finished.watched(budget)
+    )
     metrics["parameters"] = float(layout_of(finished.module).size)
     return metrics
 
