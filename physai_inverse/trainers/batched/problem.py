@@ -49,7 +49,7 @@ class Finished:
     observed: Mapping[str, Metric] = field(default_factory=dict)
 
     def watched(self, budget: int) -> int:
-        """Give the step up to which it is known that an event did not come: the budget, or where it was stopped."""
+        """Give the step up to which an event is known not to have come: the budget, or where it was stopped."""
         return self.steps if self.stopped else budget
 
 
