@@ -5,6 +5,9 @@ on a busy machine says more about the others). The ordinary loop trains a few mo
 time is scaled to all; it goes through the same batches, and reads its loss as often as ours is logged.
 
     python -m benchmarks.trainer
+    python -m benchmarks.trainer --study
+
+The second measures whole studies of the digits, suggestions included: one by one, and in batches.
 """
 
 import argparse
@@ -24,6 +27,8 @@ from benchmarks.records import RESULTS, origin, rounded, write
 GOALS = {"regression, batch 64, K=64": 8.0, "modular addition p=59, batch 256, K=64": 2.3}
 NEVER_SLOWER = 0.95
 OPTIMIZERS = ("sgd", "momentum", "adam", "adamw", "rmsprop", "muon")
+STUDY_BUDGET = 48
+STUDY_TOGETHER = (1, 16)
 METHODS = ("batched", "ordinary", "fused")
 
 
@@ -162,6 +167,45 @@ def run(name: str, method: str) -> dict[str, float]:
     }
 
 
+def study(together: int, observables: bool) -> dict[str, float]:
+    """Run a study of the digits in this process; give its seconds and what it found."""
+    import torch
+
+    from physai_inverse import Study
+    from physai_inverse.spec import load_spec
+    from physai_inverse.study import best_measured
+    from physai_inverse.trainers import load_task
+
+    torch.set_num_threads(1)
+    spec = load_spec(Path(__file__).parents[1] / "configs" / "digits.yaml")
+    train = load_task("digits", {"device": "cpu", "observables": observables})
+    train({}, 0)  # what is imported and loaded at the first
+    made = Study(spec.space, spec.objective, seed=0)
+    wall, processor = time.perf_counter(), time.process_time()
+    made.run(train, STUDY_BUDGET, together=together)
+    found = {"processor_seconds": time.process_time() - processor, "wall_seconds": time.perf_counter() - wall}
+    best = best_measured(made, made.trials)
+    assert best is not None
+    return {**found, "best": best[1], "failed": float(sum(trial.state.bad for trial in made.trials))}
+
+
+def studies(repeats: int) -> dict[str, Any]:
+    """Compare studies one by one and in batches, each in a fresh process, and print them."""
+    table: dict[str, Any] = {}
+    print(f"digits, {STUDY_BUDGET} trainings{'':10}together  trainings/min   best  processor s")
+    for observables in (True, False):
+        for together in STUDY_TOGETHER:
+            arguments = ["--one-study", str(together), *([] if observables else ["--no-observables"])]
+            runs = [fresh(arguments) for _ in range(repeats)]
+            row = {key: rounded(statistics.median(run[key] for run in runs)) for key in runs[0]}
+            row["trainings_a_minute"] = rounded(60 * STUDY_BUDGET / row["processor_seconds"])
+            name = f"{'with' if observables else 'without'} observables, together={together}"
+            table[name] = row
+            print(f"{name:40}{row['trainings_a_minute']:12.0f}{row['best']:8.4f}{row['processor_seconds']:10.1f}",
+                  flush=True)  # fmt: skip
+    return table
+
+
 def timed(name: str, methods: tuple[str, ...], repeats: int) -> dict[str, Any]:
     """Run the methods in turn, each in a fresh process, and give the median of each."""
     found: dict[str, list[dict[str, float]]] = {method: [] for method in methods}
@@ -265,6 +309,9 @@ def main() -> int:
     """Measure, print and write; end with 1 where a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", choices=list(CASES))
+    parser.add_argument("--study", action="store_true", help="whole studies instead, into another file")
+    parser.add_argument("--one-study", type=int, metavar="TOGETHER")
+    parser.add_argument("--no-observables", action="store_true")
     parser.add_argument("--method", choices=METHODS, default="batched")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--models", type=int, default=64, help="of the check of exactness")
@@ -273,7 +320,14 @@ def main() -> int:
     if given.one is not None:
         print(json.dumps(run(given.one, given.method)))
         return 0
+    if given.one_study is not None:
+        print(json.dumps(study(given.one_study, not given.no_observables)))
+        return 0
     load = os.getloadavg()[0]
+    if given.study:
+        found = {**origin("python -m benchmarks.trainer --study"), "load": load, "table": studies(given.repeats)}
+        write(RESULTS / "trainer_study.json", found)
+        return 0
     missed: list[str] = []
     table: dict[str, Any] = {}
     print(f"{'':50}{'batched':>9}{'ordinary':>9}{'fused':>9}  s    times ordinary, fused")
