@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
+from physai_inverse.seeds import generator
+
 DEAD_SLOPE = 0.01
 LINEAR_RANGE = 0.1
 ROUNDING = 1e-6
@@ -183,15 +185,17 @@ def neural_collapse(
 
 
 def probe(H: torch.Tensor, Y: torch.Tensor, *, ridge: float = 1e-3) -> tuple[torch.Tensor, torch.Tensor]:
-    """Predict targets from activations by a linear map with intercept, fitted on every other sample.
+    """Predict targets from activations by a linear map with intercept, fitted on half of the samples.
 
-    Ridge regression with `ridge` times the mean variance of a unit.
+    Ridge regression with `ridge` times the mean variance of a unit. The halves are drawn once for a number of
+    samples, since their order may have a rhythm.
 
     Returns:
         What it predicts for the samples that it was not fitted on, and their targets, [N // 2, targets] each.
     """
     H, Y = H.double(), Y.double()
-    train, test = slice(0, None, 2), slice(1, None, 2)
+    order = torch.tensor(generator(0, "probe").permutation(len(H)), device=H.device)
+    train, test = order[::2], order[1::2]
     middle, level = H[train].mean(dim=0), Y[train].mean(dim=0)
     X = H[train] - middle
     C = X.T @ X

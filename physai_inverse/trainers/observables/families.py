@@ -4,16 +4,19 @@ Each is a straight line in `f(t)` for one shape `f`, so that only the shape is s
 """
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 
 from physai_inverse.observations import Curve
 
 FAMILIES = ("sigmoid", "exponential", "power", "log_power")
-SHAPES = 40
+STEEP = (1, 2, 4, 8, 16)
+COARSE, FINE = 24, 9
+"""Shapes that are tried over the whole range, and then between the neighbours of the best."""
 
 
-def fits(curve: Curve) -> dict[str, float]:
+@lru_cache(maxsize=16)
+def fits(curve: Curve) -> Mapping[str, float]:
     """Give R2 of the best member of each family; 0 where fewer than four points are usable.
 
     Args:
@@ -23,7 +26,20 @@ def fits(curve: Curve) -> dict[str, float]:
     if len(points) < 4:
         return dict.fromkeys(FAMILIES, 0.0)
     steps, values = [step for step, _ in points], [value for _, value in points]
-    return {name: max(_r2([f(step) for step in steps], values) for f in _shapes(name, steps)) for name in FAMILIES}
+    last = steps[-1]
+    scales = (max(steps[1] / 2, last * 1e-6), 2 * last)
+
+    def judged(shape: Callable[[float, float], float]) -> Callable[[float], float]:
+        return lambda parameter: _r2([shape(parameter, step) for step in steps], values)
+
+    return {
+        "sigmoid": max(_best(judged(partial(_sigmoid, steep)), scales) for steep in STEEP),
+        "exponential": _best(judged(lambda scale, step: math.exp(-step / scale)), scales),
+        "power": _best(judged(lambda exponent, step: float((step + 1) ** -exponent)), (0.03, 5.0)),
+        "log_power": _best(
+            judged(lambda exponent, step: float(math.log(step + math.e) ** -exponent)), (0.1, 10.0)
+        ),
+    }
 
 
 def best_family(curve: Curve) -> tuple[str, float]:
@@ -33,34 +49,20 @@ def best_family(curve: Curve) -> tuple[str, float]:
     return name, found[name]
 
 
-def _shapes(name: str, steps: list[float]) -> Iterator[Callable[[float], float]]:
-    last = max(steps[-1], 1.0)
-    first = max(next(step for step in steps if step > 0) / 2, last * 1e-6)
-    scales = [first * (2 * last / first) ** (index / (SHAPES - 1)) for index in range(SHAPES)]
-    exponents = [0.05 * 1.12**index for index in range(SHAPES)]
-    if name == "exponential":
-        yield from (partial(_exponential, scale) for scale in scales)
-    elif name == "power":
-        yield from (partial(_power, exponent) for exponent in exponents)
-    elif name == "log_power":
-        yield from (partial(_log_power, exponent) for exponent in exponents)
-    else:
-        yield from (partial(_sigmoid, scale, steep) for scale in scales for steep in (1, 2, 4, 8, 16))
+def _best(judge: Callable[[float], float], ends: tuple[float, float]) -> float:
+    """Search the best of a positive parameter: over its whole range, then between the neighbours of the best."""
+    low, high = ends
+    count = COARSE
+    for _ in range(3):
+        ratio = (high / low) ** (1 / (count - 1))
+        found = [judge(low * ratio**place) for place in range(count)]
+        best = max(range(count), key=lambda place: found[place])
+        low, high = low * ratio ** max(best - 1, 0), low * ratio ** min(best + 1, count - 1)
+        count = FINE
+    return found[best]
 
 
-def _exponential(scale: float, step: float) -> float:
-    return math.exp(-step / scale)
-
-
-def _power(exponent: float, step: float) -> float:
-    return float((step + 1) ** -exponent)
-
-
-def _log_power(exponent: float, step: float) -> float:
-    return float(math.log(step + math.e) ** -exponent)
-
-
-def _sigmoid(scale: float, steep: float, step: float) -> float:
+def _sigmoid(steep: int, scale: float, step: float) -> float:
     return 1 / (1 + math.exp(min(steep * math.log(step / scale), 700))) if step > 0 else 1.0
 
 

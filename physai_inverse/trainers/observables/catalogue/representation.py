@@ -83,7 +83,7 @@ def effective_linearity(view: "View") -> "dict[str, torch.Tensor]":
 def probe_accuracy(view: "View") -> "dict[str, torch.Tensor]":
     """Give the share of rows whose class a linear map reads from each hidden layer, in [0, 1]; from the last.
 
-    Ridge regression on one-hot classes, fitted on every other row and judged on the rest.
+    Ridge regression on one-hot classes, fitted on half of the rows and judged on the rest.
 
     Source: Alain and Bengio 2016, https://arxiv.org/abs/1610.01644; variant by least squares.
     """
@@ -106,7 +106,7 @@ def probe_accuracy(view: "View") -> "dict[str, torch.Tensor]":
 def probe_r2(view: "View") -> "dict[str, torch.Tensor]":
     """Give R2 of the latents that a linear map reads from each hidden layer, the mean over latents; from the last.
 
-    Ridge regression, fitted on every other row and judged on the rest.
+    Ridge regression, fitted on half of the rows and judged on the rest.
 
     Source: Alain and Bengio 2016, https://arxiv.org/abs/1610.01644; variant by least squares.
     """
