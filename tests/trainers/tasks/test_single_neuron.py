@@ -14,7 +14,7 @@ def mean(values: list[float]) -> float:
 
 
 def test_trapped_neurons_end_at_the_best_line_and_the_best_constant() -> None:
-    configs = [{"inner_bias": bias, "lr": 0.1} for bias in TRAPS.values()]
+    configs = [{"inner_bias": bias, "lr": 0.03} for bias in TRAPS.values()]
     hyperactive, dead = load_task("single_neuron", {"steps": 600, "device": "cpu"})(configs, [0, 1])
     assert isinstance(hyperactive, dict)
     assert isinstance(dead, dict)
