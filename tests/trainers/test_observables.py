@@ -339,6 +339,14 @@ def test_planted_spikes_are_found() -> None:
     assert curves.spikes(curve) == (30, 60)
 
 
+def test_spikes_near_each_other_can_count_as_their_highest() -> None:
+    values = [1.0] * 100
+    values[30], values[33], values[36], values[60] = 30.0, 50.0, 40.0, 30.0
+    curve = Curve(tuple(range(100)), tuple(values))
+    assert curves.spikes(curve, apart=5) == (33, 60)
+    assert curves.spikes(curve) == (30, 33, 36, 60)
+
+
 def test_memorised_bits_run_from_nothing_to_all() -> None:
     assert curves.memorised_bits(math.log(8), 8, 100) == pytest.approx(0)
     assert curves.memorised_bits(0, 8, 100) == pytest.approx(300)

@@ -10,6 +10,7 @@ from torch import nn
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
 from physai_inverse.trainers import as_trainer, describe, load_task, may_stop, taken, task_names
+from physai_inverse.trainers import as_trainer, describe, load_task, taken, task_names
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
@@ -50,6 +51,12 @@ SHORT: dict[str, dict[str, object]] = {
         "steps": 20,
         "test_rows": 50,
     },
+    "digits": {"epochs": 2, "device": "cpu"},
+    "edge_of_stability": {"steps": 8, "device": "cpu"},
+    "loss_spikes": {"steps": 30, "device": "cpu"},
+    "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+    "noisy_quadratic": {"steps": 30, "copies": 2, "device": "cpu"},
+    "single_neuron": {"steps": 30, "device": "cpu"},
 }
 
 

@@ -96,21 +96,33 @@ def local_exponent(curve: Curve, *, low: float, high: float, floor: float = 0.0)
     return _slope(points)
 
 
-def spikes(curve: Curve, *, factor: float = 20.0, window: int = 50) -> tuple[float, ...]:
+def spikes(curve: Curve, *, factor: float = 20.0, window: int = 50, apart: float = 0) -> tuple[float, ...]:
     """Give the steps of loss spikes: local maxima above `factor` times the median of the `window` values before.
 
     Their number, and the median gap between them, are the usual numbers.
 
     Source: "Optimization 4 -- Loss Spikes" (kindxiaoming.github.io).
+
+    Args:
+        curve: of the loss, best at every step.
+        factor: see above.
+        window: see above.
+        apart: maxima less than so many steps after the one before belong to one spike, whose step is that of the
+            highest: an optimiser that was thrown out of a valley often swings across it more than once.
     """
-    found: list[float] = []
+    found: list[tuple[float, float]] = []
+    last = -math.inf
     for index in range(1, len(curve) - 1):
         before = sorted(curve.values[max(0, index - window) : index])
-        value = curve.values[index]
+        step, value = curve.steps[index], curve.values[index]
         peak = value >= curve.values[index - 1] and value > curve.values[index + 1]
         if peak and value > factor * before[len(before) // 2]:
-            found.append(curve.steps[index])
-    return tuple(found)
+            if step - last >= apart:
+                found.append((value, step))
+            elif value > found[-1][0]:
+                found[-1] = (value, step)
+            last = step
+    return tuple(step for _, step in found)
 
 
 def memorised_bits(loss: float, num_classes: int, num_samples: int) -> float:
