@@ -1,6 +1,6 @@
-"""Grokking: when a network that knows its training data by heart begins to generalise, and whether it can.
+"""Grokking: when a network that knows its training data by heart begins to generalise.
 
-The first three laws share their trainings within a process.
+The laws share their trainings within a process.
 """
 
 import math
@@ -31,11 +31,6 @@ SHARES: tuple[Cell, ...] = ((0.2, DECAY), (0.3, DECAY), (0.4, DECAY), (0.7, DECA
 GENERALISED = 0.9
 FAR = 0.95
 """The accuracy that too little decay must not reach within `TOO_LITTLE_STEPS`."""
-
-NUMBERS = 10
-DRAWS = 400
-"""Training sets of each size."""
-SIZES = range(10, 46)
 
 
 @lru_cache(maxsize=16)
@@ -186,45 +181,6 @@ def _largest(values: Sequence[float]) -> float:
     return math.nan if any(map(math.isnan, values)) else max(values)
 
 
-def _measure_critical_share(seed: int) -> Outcome:
-    import torch
-
-    from physai_inverse.seeds import child
-    from physai_inverse.trainers.observables.parallelograms import all_pairs, degrees_of_freedom
-
-    source = torch.Generator().manual_seed(child(seed, "training sets"))
-    pairs = len(all_pairs(NUMBERS))
-    shares, chances = [], []
-    for size in SIZES:
-        ranks = torch.rand(DRAWS, pairs, generator=source).argsort(dim=1).argsort(dim=1)
-        shares.append(size / pairs)
-        chances.append(float((degrees_of_freedom(NUMBERS, ranks < size) == 2).double().mean()))
-    return critical_share(shares, chances)
-
-
-def critical_share(shares: Sequence[float], chances: Sequence[float]) -> Outcome:
-    """Find where half of the training sets leave nothing but a line.
-
-    Args:
-        shares: of the pairs, rising.
-        chances: share of training sets that leave only shift and scale.
-    """
-    crossing = math.nan
-    for index in range(1, len(shares)):
-        low, high = chances[index - 1], chances[index]
-        if low < 0.5 <= high:
-            crossing = shares[index - 1] + (0.5 - low) / (high - low) * (shares[index] - shares[index - 1])
-            break
-    lines = (
-        Line("", tuple(shares), tuple(chances), "line"),
-        Line("a half", (crossing, crossing), (0.0, 1.0), "dashed"),
-    )
-    return Outcome(
-        (Check("share of the pairs at which half of the training sets force a line", crossing, 0.36, 0.45),),
-        Picture("share of the pairs that is trained on", "chance that only a line is left", lines),
-    )
-
-
 GROKKING = (
     f"Addition modulo {P}, embeddings of 64 and one hidden layer of 128 ReLU units, AdamW at a rate of {RATE:g} "
     "on the full batch"
@@ -266,17 +222,5 @@ LAWS = (
         "modular_addition",
         30.0,
         _measure_data,
-    ),
-    Law(
-        5,
-        "critical share from data alone",
-        "For addition of ten numbers, half of the training sets of 0.36 to 0.45 of the pairs leave only a line as "
-        "representation: the critical share is about 0.4.",
-        f"No training: the rank of the parallelogram equations of {DRAWS} random training sets a size, of pairs "
-        "whose order does not matter.",
-        f"{LIU}, section 3",
-        "",
-        1.0,
-        _measure_critical_share,
     ),
 )

@@ -80,21 +80,6 @@ def test_more_data_generalises_sooner(changed: dict[Cell, Mapping[str, Metric]],
     assert grokking.more_data({**results, **changed}).holds is holds
 
 
-def test_the_critical_share_is_where_the_chance_crosses_a_half() -> None:
-    found = grokking.critical_share((0.3, 0.38, 0.42, 0.5), (0.0, 0.3, 0.7, 1.0))
-    assert found.checks[0].measured == pytest.approx(0.4)
-    assert found.holds
-    assert not grokking.critical_share((0.3, 0.5, 0.6), (0.0, 0.3, 0.7)).holds
-    assert math.isnan(grokking.critical_share((0.3, 0.5), (0.0, 0.3)).checks[0].measured)
-
-
-def test_the_critical_share_of_ten_numbers_follows_from_data_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grokking, "SIZES", range(18, 28))
-    monkeypatch.setattr(grokking, "DRAWS", 200)
-    law = next(law for law in grokking.LAWS if law.number == 5)
-    assert law.measure(0).holds
-
-
 def test_laws_share_the_trainings_of_one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grokking, "P", 5)
     grokking._train.cache_clear()
