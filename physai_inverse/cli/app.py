@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "backup": (record_commands.backup, ("backup study.yaml copy.db",)),
     "check": (record_commands.check, ("check study.yaml",)),
     "restore": (record_commands.restore, ("restore study.yaml copy.db",)),
-    "tasks": (start_commands.tasks, ("tasks",)),
+    "tasks": (start_commands.tasks, ("tasks", "tasks double_descent", "tasks my_task.py --json")),
     "schema": (start_commands.schema, ("schema > study.schema.json",)),
     "version": (start_commands.version, ("version",)),
 }
