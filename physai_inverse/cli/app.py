@@ -72,11 +72,11 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
         reproduce_command.reproduce,
         ("reproduce", "reproduce 7 16 17 --figures laws", "reproduce --list"),
     ),
-    "tasks": (start_commands.tasks, ("tasks",)),
     "observables": (
         start_commands.observables,
         ("observables", "observables --task modular_addition", "observables --json"),
     ),
+    "tasks": (start_commands.tasks, ("tasks", "tasks double_descent", "tasks my_task.py --json")),
     "schema": (start_commands.schema, ("schema > study.schema.json",)),
     "version": (start_commands.version, ("version",)),
 }

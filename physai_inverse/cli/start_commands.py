@@ -11,7 +11,9 @@ from physai_inverse.errors import Conflict, InvalidInput
 
 def init(
     path: Annotated[Path, typer.Argument(help="The study file to write.")] = Path("study.yaml"),
-    task: Annotated[str | None, typer.Option("--task", help="A built-in training; see `tasks`.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="A built-in training (see `tasks`), or a file that holds one.")
+    ] = None,
     command: Annotated[
         str | None,
         typer.Option("--command", help='Your program, such as "python train.py --lr {lr} --seed {seed}".'),
@@ -26,24 +28,33 @@ def init(
         raise InvalidInput("give either --task or --command; a study has one trainer.")
     if path.exists() and not force:
         raise Conflict(f"`{path}` is there already; give another path, or --force to replace it.")
-    text = draft_for_command(command, path.stem) if command is not None else draft_for_task(task or "digits")
+    if command is not None:
+        text = draft_for_command(command, path.stem)
+    else:
+        text = draft_for_task(task or "digits", path.parent)
     read_spec(path, text.encode())
     write_text(path, text)
     typer.echo(f"Wrote {path}. Look at it, then: physai-inverse run {path}")
 
 
-def tasks(as_json: AsJson = False) -> None:
-    """List the built-in trainings."""
+def tasks(
+    name: Annotated[
+        str | None, typer.Argument(help="Tell all about this one; or about that in a file such as my_task.py.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the built-in trainings, or tell all about one."""
     from physai_inverse.cli.json_lines import print_json
     from physai_inverse.trainers import describe, task_names
 
-    found = [describe(name) for name in task_names()]
+    found = [describe(each) for each in (task_names() if name is None else [name])]
     if as_json:
         for task in found:
             print_json(
                 {
                     "name": task.name,
                     "description": task.description,
+                    "phenomenon": task.phenomenon,
                     "source": task.source,
                     "parameters": dict(task.knobs),
                     "settings": dict(task.settings),
@@ -51,20 +62,12 @@ def tasks(as_json: AsJson = False) -> None:
                 }
             )
         return
-    from physai_inverse.cli.tables import console, new_table
+    from physai_inverse.cli.tables import console
+    from physai_inverse.cli.task_texts import task_story, tasks_table
 
     terminal = console()
-    for task in found:
-        terminal.print(f"[bold]{task.name}[/bold]")
-        terminal.print(task.description, markup=False)
-        for title, names in (("parameters", task.knobs), ("settings", task.settings)):
-            terminal.print(f"{title}: {', '.join(names)}", markup=False)
-        table = new_table()
-        table.add_column("metric")
-        table.add_column("meaning")
-        for name, meaning in task.metrics.items():
-            table.add_row(name, meaning)
-        terminal.print(table)
+    for part in [tasks_table(found)] if name is None else task_story(found[0]):
+        terminal.print(part)
 
 
 def observables(

@@ -1,7 +1,9 @@
 """First study files, with comments: for a built-in task, or for a command of one's own."""
 
 import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from physai_inverse.errors import InvalidInput
 
@@ -27,8 +29,12 @@ OTHERWISE_READ = frozenset({"true", "false", "null", "yes", "no", "on", "off", "
 FIRST_WISHES = ("val_loss", "test_loss", "loss")
 
 
-def draft_for_task(name: str) -> str:
-    """Write a study file for a built-in task.
+def draft_for_task(name: str, folder: Path = Path()) -> str:
+    """Write a study file for a task.
+
+    Args:
+        name: of a built-in one, or the path of a file that holds one.
+        folder: where the study file will lie, from which it names such a file.
 
     Raises:
         InvalidInput: there is no such task.
@@ -36,11 +42,13 @@ def draft_for_task(name: str) -> str:
     from physai_inverse.trainers import describe
 
     task = describe(name)
-    wish = next((metric for metric in FIRST_WISHES if metric in task.metrics), next(iter(task.metrics)))
+    first = next((metric for metric in FIRST_WISHES if metric in task.metrics), next(iter(task.metrics)))
+    objective = task.objective or {"minimize": first}
+    place = os.path.relpath(name, folder) if name.endswith(".py") else name
     lines = [
         *SCHEMA_LINES,
         *(f"# {line}" for line in _filled(task.description)),
-        f"name: {name}",
+        f"name: {flow(task.name)}",
         "",
         "# What may be configured. Narrow a range, or make it {type: constant, value: ..}.",
         "space:",
@@ -50,14 +58,14 @@ def draft_for_task(name: str) -> str:
         "constraints: []",
         "",
         "# What is wanted: minimize, maximize, target (rank = 20 +- 1), where (parameters <= 1e5).",
-        f"objective: {{minimize: {wish}}}",
+        f"objective: {flow(objective)}",
         "",
         "# What is recorded beside, for people.",
         "metrics:",
         *(f"  {metric}: {json.dumps(meaning)}" for metric, meaning in task.metrics.items()),
         "",
         f"# Settings: {', '.join(f'{key} ({json.dumps(value)})' for key, value in task.settings.items())}.",
-        f"trainer: {{task: {name}}}",
+        f"trainer: {{task: {flow(place)}}}",
     ]
     return "\n".join([*lines, *_ending()])
 

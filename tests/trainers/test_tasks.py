@@ -10,7 +10,6 @@ from torch import nn
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Curve, Measurement, Metric, as_metrics
 from physai_inverse.trainers import as_trainer, describe, load_task, may_stop, taken, task_names
-from physai_inverse.trainers import as_trainer, describe, load_task, taken, task_names
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
@@ -20,19 +19,10 @@ from physai_inverse.trainers.tasks.mlp import MLP
 
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
-    "low_rank_bigram": {"steps": 40, "device": "cpu"},
-    "memorisation": {"steps": 30, "device": "cpu"},
-    "mixture_of_experts": {"rows": 40, "grid": 5, "steps": 20, "device": "cpu"},
-    "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
-    "phase_diagram": {},
-    "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
-    "scaling_law": {},
-    "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
-    "structured_labels": {"steps": 20, "device": "cpu"},
-    "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
-    "unigram": {"steps": 50, "device": "cpu"},
-    "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
-    "wine": {"epochs": 2, "device": "cpu"},
+    "samples": 40,
+    "sampling_steps": 5,
+    "steps": 20,
+    "test_rows": 50,
     "addition_decoder": {"steps": 40, "outputs": 5, "threshold": 0.02, "device": "cpu"},
     "associative_recall": {"steps": 2, "judged": 32, "device": "cpu"},
     "breast_cancer": {"epochs": 2, "device": "cpu"},
@@ -44,19 +34,26 @@ SHORT: dict[str, dict[str, object]] = {
     "diabetes": {"epochs": 2, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
+    "edge_of_stability": {"steps": 8, "device": "cpu"},
     "feature_learning": {"steps": 20, "samples": 30, "device": "cpu"},
     "flow_matching": {
-        "samples": 40,
-        "sampling_steps": 5,
-        "steps": 20,
-        "test_rows": 50,
+        "loss_spikes": {"steps": 30, "device": "cpu"},
+        "low_rank_bigram": {"steps": 40, "device": "cpu"},
+        "memorisation": {"steps": 30, "device": "cpu"},
+        "mixture_of_experts": {"rows": 40, "grid": 5, "steps": 20, "device": "cpu"},
+        "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+        "noisy_quadratic": {"steps": 30, "copies": 2, "device": "cpu"},
+        "phase_diagram": {},
+        "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
+        "scaling_law": {},
+        "single_neuron": {"steps": 30, "device": "cpu"},
+        "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
+        "structured_labels": {"steps": 20, "device": "cpu"},
+        "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
+        "unigram": {"steps": 50, "device": "cpu"},
+        "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
+        "wine": {"epochs": 2, "device": "cpu"},
     },
-    "digits": {"epochs": 2, "device": "cpu"},
-    "edge_of_stability": {"steps": 8, "device": "cpu"},
-    "loss_spikes": {"steps": 30, "device": "cpu"},
-    "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
-    "noisy_quadratic": {"steps": 30, "copies": 2, "device": "cpu"},
-    "single_neuron": {"steps": 30, "device": "cpu"},
 }
 
 

@@ -5,7 +5,7 @@ any other by its path. Nothing heavy is imported on reading one: `trainer` impor
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -42,7 +42,9 @@ class Task:
         trainer: settings to what trains: a `BatchedTrainer`, or any callable `(config, seed)` that gives metrics
             where nothing is trained by gradients. Its functions read a configuration by
             `complete(config, KNOBS)`, which checks it and adds defaults.
-        phenomenon: what the task shows, and by which metric one sees it.
+        phenomenon: what the task shows, and by which metric one sees it; its first words name it in lists.
+        objective: what a first study file asks for, in the words of one: `{"maximize": "memorised_bits"}`. Where
+            it is left out, the first of `val_loss`, `test_loss` and `loss` is minimised, or else the first metric.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Task:
     metrics: Mapping[str, str]
     trainer: Callable[[Values], Trainer]
     phenomenon: str = ""
+    objective: Mapping[str, Setting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

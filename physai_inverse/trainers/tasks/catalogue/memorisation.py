@@ -64,6 +64,7 @@ KNOBS: dict[str, Knob] = {
     "weight_decay": {"type": "float", "low": 0.0, "high": 0.1, "default": 0.0},
     "schedule": {"type": "choice", "values": ["constant", "cosine"], "default": "cosine"},
 }
+OBJECTIVE: dict[str, Setting] = {"maximize": "bits_per_parameter"}
 SETTINGS: dict[str, Setting] = {"steps": 2000}
 METRICS: dict[str, str] = {
     "train_loss": "mean cross-entropy on all samples at the end, in nats",
@@ -162,4 +163,4 @@ def memorised_bits(loss: float, classes: int, samples: int) -> float:
     return samples * (math.log(classes) - loss) / math.log(2)
 
 
-TASK = Task("memorisation", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
+TASK = Task("memorisation", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON, OBJECTIVE)

@@ -32,6 +32,7 @@ KNOBS: dict[str, Knob] = {
     "lr": {"type": "float", "low": 1e-4, "high": 0.1, "log": True, "default": 3e-3},
     "weight_decay": {"type": "float", "low": 0.03, "high": 20.0, "log": True, "default": 1.0},
 }
+OBJECTIVE: dict[str, Setting] = {"minimize": "steps_to_test"}
 SETTINGS: dict[str, Setting] = {
     "steps": 20000,
     "fit": 0.3,
@@ -122,4 +123,4 @@ def _trainer(settings: Values) -> PhaseDiagram:
     return PhaseDiagram(settings.whole("steps"), *(settings.number(name) for name in names))
 
 
-TASK = Task("phase_diagram", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
+TASK = Task("phase_diagram", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON, OBJECTIVE)

@@ -31,6 +31,7 @@ KNOBS: dict[str, Knob] = {
     "model_size": {"type": "float", "low": 1e7, "high": 1e11, "log": True, "default": 1e9},
     "data_size": {"type": "float", "low": 1e8, "high": 1e13, "log": True, "default": 2e10},
 }
+OBJECTIVE: dict[str, Setting] = {"minimize": "loss", "where": "compute <= 1e21"}
 SETTINGS: dict[str, Setting] = {
     "E": 1.8172,
     "A": 482.01,
@@ -116,4 +117,4 @@ def _trainer(settings: Values) -> ScalingLaw:
     return ScalingLaw(*(settings.number(name) for name in SETTINGS))
 
 
-TASK = Task("scaling_law", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
+TASK = Task("scaling_law", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON, OBJECTIVE)

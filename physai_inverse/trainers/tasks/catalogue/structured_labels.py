@@ -39,6 +39,7 @@ KNOBS: dict[str, Knob] = {
     "width": {"type": "integer", "low": 5, "high": 40, "log": True, "least": 1, "default": 20},
     "lr": {"type": "float", "low": 1e-3, "high": 0.1, "log": True, "default": 0.02},
 }
+OBJECTIVE: dict[str, Setting] = {"target": "fraction_error = 0 +- 0.05"}
 SETTINGS: dict[str, Setting] = {
     "steps": 1000,
     "inputs": 10,
@@ -200,4 +201,4 @@ def structural_fraction(bits: float, fewer: float, rows: int, classes: int) -> f
     return (bits - fewer) / (math.log2(classes) * rows)
 
 
-TASK = Task("structured_labels", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
+TASK = Task("structured_labels", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON, OBJECTIVE)
