@@ -142,7 +142,7 @@ def test_every_default_lies_in_its_range(name: str) -> None:
             assert cast(float, content["low"]) <= cast(float, default) <= cast(float, content["high"])
 
 
-OBSERVED = [name for name in task_names() if "observables" in describe(name).settings]
+OBSERVED = [name for name in task_names() if trains_networks(name)]
 
 
 @pytest.mark.parametrize("name", OBSERVED)
@@ -191,12 +191,6 @@ def test_a_bad_configuration_is_refused(name: str) -> None:
 def test_settings_are_checked(name: str, settings: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         trainer(name, **settings)
-
-
-@pytest.mark.parametrize("name", OBSERVED)
-def test_observables_that_are_not_there_are_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match="`observables` must be true, false or a list out of `weight_norm`"):
-        trainer(name, observables=["sharp"])
 
 
 @pytest.mark.parametrize(

@@ -230,17 +230,6 @@ def is_opaque(module: nn.Module) -> bool:
     )
 
 
-def nested(members: Sequence[Member]) -> bool:
-    """Say whether one model is as large as any other in every dimension: all can be padded to it."""
-    largest = max(members, key=lambda member: member.layout.size).layout.shapes
-    return all(
-        own <= most
-        for member in members
-        for name, shape in member.layout.shapes.items()
-        for own, most in zip(shape, largest[name], strict=True)
-    )
-
-
 def same_shapes(members: Sequence[Member]) -> bool:
     """Say whether the models of a stack have parameters of the same shapes."""
     return len({tuple(member.layout.shapes.items()) for member in members}) == 1

@@ -28,7 +28,6 @@ from physai_inverse.trainers.batched.members import (
     Member,
     Nursery,
     is_opaque,
-    nested,
     same_shapes,
     structure,
 )
@@ -262,8 +261,6 @@ class Session:
             W, layout = stack_parameters([member], self._device, self._dtype)
             return Opened(candidate, Alone(self._problem, member, W, draws=found.draws), W, layout)
         candidate = ordered(candidate)
-        if not nested(candidate.members):
-            return self._apart(candidate, "no model is as large as all others in every dimension")
         W, layout = stack_parameters(candidate.members, self._device, self._dtype)
         why = "no program fits"
         for plain in (True, False):

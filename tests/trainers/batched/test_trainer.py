@@ -484,18 +484,3 @@ def test_a_loss_over_classes_in_another_form_goes_the_usual_way() -> None:
     chosen = configs(2, outputs=3)
     for found, expected in zip(of(chosen, [0, 1]), one_by_one(of, chosen, [0, 1]), strict=True):
         assert losses(found) == pytest.approx(expected, rel=1e-10)
-
-
-def test_models_of_which_none_holds_all_others_share_a_stack_by_their_shapes() -> None:
-    def build(config: Config) -> nn.Module:
-        first, second = config["widths"]
-        return nn.Sequential(
-            nn.Linear(4, first), nn.ReLU(), nn.Linear(first, second), nn.ReLU(), nn.Linear(second, 1)
-        )
-
-    configs = [{"lr": 0.1, "widths": widths} for widths in ((8, 16), (16, 8), (8, 16))]
-    train = trainer(build)
-    lines = train.plan(configs, [0, 1, 2])
-    assert sorted(line.split(" (")[0] for line in lines) == ["alone: 1", "together as batched products: 0, 2"]
-    for found, config, seed in zip(train(configs, [0, 1, 2]), configs, range(3), strict=True):
-        assert found["loss"] == pytest.approx(train(config, seed)["loss"], rel=1e-9)
