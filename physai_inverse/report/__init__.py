@@ -14,6 +14,7 @@ from physai_inverse.report.matrix import plot_metrics
 from physai_inverse.report.page import write_report
 from physai_inverse.report.progress import plot_progress
 from physai_inverse.report.slices import plot_slices
+from physai_inverse.report.telling import plot_mediators
 from physai_inverse.report.tradeoffs import plot_tradeoff
 from physai_inverse.report.trust import plot_predicted
 
@@ -22,6 +23,7 @@ __all__ = [
     "plot_calibration",
     "plot_effects",
     "plot_map",
+    "plot_mediators",
     "plot_metrics",
     "plot_predicted",
     "plot_progress",

@@ -11,8 +11,9 @@ from physai_inverse.objective import Maximize, Minimize, Objective
 from physai_inverse.observations import Curve, Measurement, Observation, TrialState, as_metrics
 from physai_inverse.seeds import child
 from physai_inverse.store import Store, Trial
+from physai_inverse.study.entries import lease_of
+from physai_inverse.study.mediators import curve_of, informed, whole
 
-CURVE_SUFFIX = "_curve"
 AUDITED = 10
 """One training of so many is never stopped, so that it shows whether stopping is right."""
 
@@ -36,23 +37,26 @@ def rule_of(
     wish = objective.wishes[0] if len(objective.wishes) == 1 else None
     if not isinstance(wish, Minimize | Maximize) or wish.metric not in objective.metrics:
         return None
-    curves, finals = [], []
+    runs = []
     for trial in trials:
         full = fidelity is None or fidelity.rung(trial.fidelity) == fidelity.top
         if trial.number == number and not full:
             return None
-        final = trial.metrics.get(wish.metric)
-        curve = final if isinstance(final, Curve) else trial.metrics.get(f"{wish.metric}{CURVE_SUFFIX}")
-        if full and trial.state is TrialState.DONE and final is not None and isinstance(curve, Curve):
-            curves.append(curve)
-            finals.append(float(final))
+        if comparable_run(trial, wish.metric, fidelity):
+            runs.append(trial)
+    curves = [curve_of(trial, wish.metric) for trial in runs]
     return StoppingRule(
         wish.metric,
         isinstance(wish, Maximize),
-        tuple(curves),
-        tuple(finals),
+        tuple(curve for curve in curves if curve is not None),
+        tuple(float(trial.metrics[wish.metric]) for trial in runs),
         audited=child(seed, "finished all the same", number) % AUDITED == 0,
     )
+
+
+def comparable_run(trial: Trial, metric: str, fidelity: Fidelity | None) -> bool:
+    """Say whether a training was finished in full, and has the metric with its curve."""
+    return whole(trial, fidelity) and metric in trial.metrics and curve_of(trial, metric) is not None
 
 
 class Stopping(Protocol):
@@ -66,16 +70,54 @@ class Stopping(Protocol):
 
 
 def rule_for(study: Stopping, number: int) -> StoppingRule | None:
-    """Make the rule for one training of a study; see `rule_of`."""
+    """Make the rule for one training of a study, with all that the study knows; see `rule_of`."""
     trials = study.store.trials(study.name, curves=True)
-    return rule_of(study.objective, study.fidelity, trials, number=number, seed=study.seed)
+    rule = rule_of(study.objective, study.fidelity, trials, number=number, seed=study.seed)
+    if rule is None:
+        return None
+    runs = [trial for trial in trials if comparable_run(trial, rule.metric, study.fidelity)]
+    this = next((trial for trial in trials if trial.number == number), None)
+    return informed(rule, study, runs, this)
 
 
-def judge(rule: StoppingRule | None, curve: Curve | Mapping[float, float]) -> Verdict:
+def should_stop(
+    study: Stopping,
+    trial: Trial | int,
+    curve: Curve | Mapping[float, float],
+    others: Mapping[str, Curve | Mapping[float, float]] | None = None,
+) -> Verdict:
+    """Say whether a training is still worth its time, by its curves so far and the runs that have finished.
+
+    Stop it, and `observe` what it has with `stopped_early=True`. One training of ten is never stopped.
+
+    Args:
+        study: the study.
+        trial: the trial, or its number.
+        curve: of the metric that the objective wishes for; or a mapping of step to value.
+        others: other observables to their curves, in the same steps; those that tell of the end are looked at, see
+            `Study.mediators`.
+
+    Returns:
+        True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
+        curve, as `NAME_curve`.
+    """
+    return judge(rule_for(study, lease_of(trial)[0]), curve, others)
+
+
+def judge(
+    rule: StoppingRule | None,
+    curve: Curve | Mapping[float, float],
+    others: Mapping[str, Curve | Mapping[float, float]] | None = None,
+) -> Verdict:
     """Apply a rule to a curve.
 
+    Args:
+        rule: the rule; None stops nothing.
+        curve: of the rule's metric.
+        others: other observables to their curves.
+
     Raises:
-        InvalidInput: it is no curve.
+        InvalidInput: one is no curve.
     """
     if rule is None:
         return Verdict(
@@ -84,7 +126,11 @@ def judge(rule: StoppingRule | None, curve: Curve | Mapping[float, float]) -> Ve
     found = as_metrics({rule.metric: curve})[rule.metric]
     if not isinstance(found, Curve):
         raise InvalidInput(f"`curve` must be a Curve, or map steps to values, not {type(curve).__name__}.")
-    return rule.judge(found)
+    besides = as_metrics(others or {}, where="others")
+    for name, value in besides.items():
+        if not isinstance(value, Curve):
+            raise InvalidInput(f"`others` must map names to curves; `{name}` is a {type(value).__name__}.")
+    return rule.judge(found, {name: value for name, value in besides.items() if isinstance(value, Curve)})
 
 
 def observed(trials: Sequence[Trial], objective: Objective) -> list[Observation]:
