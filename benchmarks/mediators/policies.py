@@ -9,13 +9,14 @@ map        the same with the end that the forward map expects of the configurati
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from benchmarks.mediators.recordings import Recording
 from physai_inverse.forward import Column, Dataset
-from physai_inverse.inverse.stopping import Expected, StoppingRule
+from physai_inverse.inverse.stopping import Expected, StoppingRule, Verdict
 from physai_inverse.observations import Curve
 from physai_inverse.seeds import child
 from physai_inverse.study.mediators import FIRST_SEARCH, GROWTH, LEAST_EXPECTED, MOST_MEDIATORS
@@ -118,11 +119,15 @@ class Ours:
             self._rule = self._made(row)
         rule, task = self._rule, self.recording
         others = {name: self._curve(name, row, place) for name in rule.mediators}
-        verdict = rule.judge(self._curve(task.metric, row, place), others)
+        verdict = self.judged(row, rule, self._curve(task.metric, row, place), others)
         if verdict:
             inputs = verdict.reason.partition(", also by ")[2] or "the metric alone"
             self.used[inputs] += 1
         return bool(verdict)
+
+    def judged(self, row: int, rule: StoppingRule, curve: Curve, others: Mapping[str, Curve]) -> Verdict:  # noqa: ARG002
+        """Ask the rule."""
+        return rule.judge(curve, others)
 
     def ended(self, row: int, place: int, *, stopped: bool) -> None:  # noqa: ARG002 - the contract names them
         """Keep what finished."""

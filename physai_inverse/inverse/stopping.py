@@ -10,12 +10,13 @@ Source: the use for curves, Domhan et al. 2015, "Speeding up automatic hyperpara
 networks by extrapolation of learning curves" (the probability of beating the best).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from physai_inverse.forward import AbstractWarp
-from physai_inverse.inverse.forecast import forecast
+from physai_inverse.inverse.forecast import Forecast, forecast
 from physai_inverse.observations import Curve
 
 if TYPE_CHECKING:
@@ -102,19 +103,13 @@ class StoppingRule:
             curve: of the metric.
             others: observable to its curve; those that are mediators are looked at.
         """
-        import numpy as np
-
         step, value = curve.steps[-1], curve.values[-1]
-        reach = [place for place, other in enumerate(self.curves) if other.steps[0] <= step <= other.steps[-1]]
-        bar = self.bar
+        reach, bar = self._reaching(step), self.bar
         if bar is None or len(reach) < LEAST_RUNS:
             return Verdict(False, None, f"only {len(reach)} finished runs reach step {step:g}")
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             return Verdict(False, None, f"`{self.metric}` is {value}: for the trainer to judge")
-        own = np.array([np.interp(step, self.curves[place].steps, self.curves[place].values) for place in reach])
-        ends = np.array([self.finals[place] for place in reach])
-        own, ends, level, now = self._scaled(own, ends, bar, value)
-        found = forecast(ends, own, now, self._others(reach, others or {}))
+        found, level = self.forecast(curve, others or {}, bar)
         chance = 1.0 - found.below(level) if self.maximize else found.below(level)
         text = (
             f"`{self.metric}` beats {bar:.4g} ({KTH} have) in the end with probability {chance:.3f}, "
@@ -127,6 +122,26 @@ class StoppingRule:
         if self.audited:
             return Verdict(False, chance, f"{text}; finished all the same, to see whether that was right")
         return Verdict(True, chance, text)
+
+    def forecast(self, curve: Curve, others: Mapping[str, Curve], bar: float) -> tuple[Forecast, float]:
+        """Predict the end of a training, and give a bar on the scale of the prediction.
+
+        Args:
+            curve: of the metric, up to a step that `LEAST_RUNS` finished runs reach; its last value is finite.
+            others: observable to its curve.
+            bar: in the metric's units.
+        """
+        import numpy as np
+
+        step, reach = curve.steps[-1], self._reaching(curve.steps[-1])
+        own = np.array([np.interp(step, self.curves[place].steps, self.curves[place].values) for place in reach])
+        ends = np.array([self.finals[place] for place in reach])
+        own, ends, level, now = self._scaled(own, ends, bar, curve.values[-1])
+        return forecast(ends, own, now, self._others(reach, others)), level
+
+    def _reaching(self, step: float) -> list[int]:
+        """List the finished runs whose curves have something at a step."""
+        return [place for place, other in enumerate(self.curves) if other.steps[0] <= step <= other.steps[-1]]
 
     def _scaled(
         self, own: "np.ndarray", ends: "np.ndarray", bar: float, now: float

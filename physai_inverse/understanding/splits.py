@@ -39,11 +39,11 @@ class Split:
     information: float
 
     def words(self, observable: str) -> str:
-        """Say it in a clause."""
+        """Say it in a sentence, without a full stop."""
         comes = "got there" if self.event == "reached" else f"came into the {self.event}"
         (few, hits), (more, others) = self.below, self.above
         return (
-            f"of {few} trainings with {observable} below {self.threshold:g}, {hits or 'none'} {comes}; "
+            f"Of {few} trainings with {observable} below {self.threshold:g}, {hits or 'none'} {comes}; "
             f"of {more} at or above, {others or 'none'}"
         )
 

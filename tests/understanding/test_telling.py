@@ -65,7 +65,7 @@ def test_a_threshold_parts_those_that_got_there_from_those_that_did_not() -> Non
     assert split is not None
     assert (split.below, split.above) == ((25, 0), (16, 16))
     assert split.threshold == 0.62 or 0.6 < split.threshold <= 0.625
-    assert split.words("quality").startswith("of 25 trainings with quality below 0.61, none got there")
+    assert split.words("quality").startswith("Of 25 trainings with quality below 0.61, none got there")
 
 
 def test_no_threshold_is_named_where_none_tells() -> None:
