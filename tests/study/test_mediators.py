@@ -6,8 +6,11 @@ import pytest
 
 from physai_inverse.errors import NotFound
 from physai_inverse.fidelity import Fidelity
+from physai_inverse.inverse.stopping import Reporter
+from physai_inverse.observations import Config
+from physai_inverse.seeds import generator
 from physai_inverse.space import Float, Space
-from physai_inverse.study import Study
+from physai_inverse.study import Study, run
 from physai_inverse.study.stopping import rule_for
 from physai_inverse.understanding import Role
 from tests.report.demo import watched_study
@@ -88,3 +91,22 @@ def test_the_command_prints_what_was_found(capsys: pytest.CaptureFixture[str]) -
     assert "alignment tells more of loss than its own early value." in text
     assert "trainings with alignment at step" in text
     assert "no mediator" in text
+
+
+def test_a_run_stops_by_what_the_training_reports_besides_its_metric() -> None:
+    ends: dict[int, float] = {}
+
+    def train(config: Config, seed: int, report: Reporter) -> None:
+        rng = generator(seed, "noise")
+        luck, end = rng.normal(), 5.0 + 0.1 * float(config["x"]) + rng.random()
+        ends[seed] = end
+        for step in range(1, 11):
+            if report(step, {"loss": end + luck * (1.0 - step / 10), "luck": luck}):
+                break
+
+    study = Study(Space(x=Float(0.0, 1.0)), "minimize loss", seed=0, method="random")
+    run(study, train, 30)
+    stopped = [trial for trial in study.trials if trial.status == "stopped_early"]
+    assert any((trial.reason or "").endswith("also by `luck`") for trial in stopped)
+    done = sorted(float(trial.metrics["loss"]) for trial in study.trials if trial.status == "done")
+    assert all(ends[trial.seed or 0] > done[2] for trial in stopped)
