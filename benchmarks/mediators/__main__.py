@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.mediators.policies import Halving, Median, Never, Ours
+from benchmarks.mediators.policies import Halving, Line, Median, Never, Ours
 from benchmarks.mediators.recordings import Recording, published, trained
 from benchmarks.mediators.replays import Policy, Replay, drawn, replay
 from benchmarks.records import RESULTS, origin, rounded, write
@@ -32,6 +32,7 @@ RULES: Mapping[str, Callable[[Recording, int], Policy]] = {
     "none": Never,
     "median": Median,
     "halving": Halving,
+    "line": Line,
     "own": Ours,
     "mediators": lambda recording, seed: Ours(recording, seed, mediators=True),
     "map": lambda recording, seed: Ours(recording, seed, expected=True),

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
 from benchmarks.mediators.recordings import Recording
 from physai_inverse.forward import Column, Dataset
-from physai_inverse.inverse.stopping import Expected, StoppingRule, Verdict
+from physai_inverse.inverse.forecast import CALIBRATED
+from physai_inverse.inverse.stopping import DECADE, KTH, LEAST_RUNS, THRESHOLD, Expected, StoppingRule, Verdict
 from physai_inverse.observations import Curve
 from physai_inverse.seeds import child
 from physai_inverse.study.mediators import FIRST_SEARCH, GROWTH, LEAST_EXPECTED, MOST_MEDIATORS
@@ -90,6 +92,44 @@ class Halving:
 
     def ended(self, row: int, place: int, *, stopped: bool) -> None:
         """Take no notice: rungs count whoever reached them."""
+
+
+@dataclass
+class Line:
+    """Stops where a straight line through all finished ones gives less than one in twenty of the third best."""
+
+    recording: Recording
+    seed: int
+    finished: list[int] = field(default_factory=list)
+
+    def stops(self, row: int, place: int) -> bool:
+        """See the class."""
+        task, rows = self.recording, self.finished
+        if len(rows) < LEAST_RUNS or child(self.seed, "finished all the same", row) % AUDITED == 0:
+            return False
+        values = np.concatenate([task.curves[task.metric][[*rows, row], place], task.finals[rows]])
+        if values.min() > 0 and values.max() / values.min() > DECADE:
+            values = np.log(values)
+        values = -values if task.maximize else values
+        num = len(rows)
+        own, now, ends = values[:num], float(values[num]), values[num + 1 :]
+        offset = own - own.mean()
+        spread = max(float(offset @ offset), 1e-300)
+        slope = float(offset @ ends) / spread
+        error = ends - ends.mean() - slope * offset
+        leverage = np.minimum(1.0 / num + offset**2 / spread, 1.0 - 1e-9)
+        deviation = max(float(np.sqrt(error @ error / (num - 2))), 1e-12)
+        unseen = np.sort(np.abs(error) / (deviation * np.sqrt(1.0 - leverage)))
+        reached = unseen[min(int(np.ceil((num + 1) * CALIBRATED)), num) - 1]
+        widened = max(1.0, float(reached / stdtrit(num - 2, 0.5 + 0.5 * CALIBRATED)))
+        expected = ends.mean() + slope * (now - own.mean())
+        width = deviation * widened * np.sqrt(1.0 + 1.0 / num + (now - own.mean()) ** 2 / spread)
+        return bool(stdtr(num - 2, (np.sort(ends)[KTH - 1] - expected) / width) < THRESHOLD)
+
+    def ended(self, row: int, place: int, *, stopped: bool) -> None:  # noqa: ARG002 - the contract names them
+        """Keep what finished."""
+        if not stopped and np.isfinite(self.recording.finals[row]):
+            self.finished.append(row)
 
 
 @dataclass
