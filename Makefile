@@ -96,6 +96,9 @@ bench-regret: $(VENV)/.peers ## regret of recommendations against every peer ins
 bench-adapters: $(VENV)/.bench ## our engine inside Optuna and Ax against their defaults
 	$(BIN)/python benchmarks/adapters.py
 
+bench-mediators: $(VENV)/.bench ## what stopping by early observables saves, and whether it stops the wrong ones (needs ../shared/data)
+	$(BIN)/python -m benchmarks.mediators
+
 bench-forward: $(VENV)/.bench ## the forward map on held-out rows of public tables, beside other regressors (an hour)
 	$(BIN)/python -m benchmarks.forward
 	$(BIN)/python -m benchmarks.forward --seconds

@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[Callable[..., None], tuple[str, ...]]] = {
     "enqueue": (loop_commands.enqueue, ("enqueue study.yaml lr=0.01 width=64 optimizer=adamw",)),
     "recommend": (question_commands.recommend, ("recommend study.yaml",)),
     "fit": (question_commands.fit, ("fit study.yaml", "fit study.yaml --metric val_loss --json")),
+    "mediators": (
+        question_commands.mediators,
+        ("mediators study.yaml", "mediators study.yaml --metric val_loss --json"),
+    ),
     "predict": (
         question_commands.predict,
         ("predict study.yaml lr=0.01 width=64 optimizer=adamw", "predict study.yaml configs.jsonl --json"),

@@ -1,4 +1,4 @@
-"""Commands that ask what is known: fit, predict, invert, recommend, pareto. None of them trains or writes."""
+"""Commands that ask what is known: fit, mediators, predict, invert, recommend, pareto. None trains or writes."""
 
 from typing import Annotated
 
@@ -36,6 +36,42 @@ def fit(
 
     terminal = console()
     for part in fit_parts(report):
+        terminal.print(part)
+
+
+def mediators(
+    study: StudyFile,
+    metric: Annotated[
+        str | None,
+        typer.Option("--metric", help="Of the end of this metric; that of the first wish where it is left out."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what tells of the end of a metric.
+
+    Curves are read at a few early steps: does a value there tell of the end beyond the configuration, and beyond
+    the metric's own value at that step? Only what stands a test against everything that was tried is named.
+    Metrics at the end that go with it are listed apart. Nothing is trained or written.
+    """
+    from physai_inverse.cli.opening import open_existing
+
+    _, opened = open_existing(study)
+    found = opened.mediators(metric)
+    if as_json:
+        from physai_inverse.cli.json_lines import print_json
+
+        for item in found.early:
+            print_json({"metric": found.metric, "when": "early", **item.as_plain()})
+        for other in found.associations:
+            print_json({"metric": found.metric, "when": "end", **other.as_plain()})
+        for name, reason in found.left_out.items():
+            print_json({"metric": found.metric, "observable": name, "left_out": reason})
+        return
+    from physai_inverse.cli.tables import console
+    from physai_inverse.cli.telling import telling_parts
+
+    terminal = console()
+    for part in telling_parts(found):
         terminal.print(part)
 
 

@@ -1,36 +1,40 @@
-"""Whether a training that runs is still worth its time: from its curve so far and the runs that have finished.
+"""Whether a training that runs is still worth its time: from its curves so far and the runs that have finished.
 
-The final value is predicted from the latest one by a straight line through what the finished runs had at the same
-step and in the end; its deviation is widened until the line's errors on runs that it has not seen fit (split
-conformal on leave-one-out residuals). A training is stopped when the probability that its final value beats the
-`KTH`-best finished one falls below `THRESHOLD`; never while fewer than `LEAST_RUNS` finished runs reach the step.
+The end is predicted from the latest value by a straight line through what the finished runs had at the same step
+and in the end (see `forecast`); where they are known, mediators at that step and the end that the forward map
+expects of the configuration take part in the line if finished runs that were left out are predicted better so. A
+training is stopped when the probability that its final value beats the `KTH`-best finished one falls below
+`THRESHOLD`; never while fewer than `LEAST_RUNS` finished runs reach the step.
 
-Symbols: u, v transformed value at the step and in the end ``[n]``; h leverage; e residual; s residual deviation.
-
-Source: Vovk, Gammerman & Shafer, "Algorithmic Learning in a Random World" (2005), section 2.3 (residuals with
-their leverages); the use of it for curves, Domhan et al. 2015, "Speeding up automatic hyperparameter optimization
-of deep neural networks by extrapolation of learning curves" (the probability of beating the best).
+Source: the use for curves, Domhan et al. 2015, "Speeding up automatic hyperparameter optimization of deep neural
+networks by extrapolation of learning curves" (the probability of beating the best).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from physai_inverse.forward import AbstractWarp
+from physai_inverse.inverse.forecast import Forecast, forecast
 from physai_inverse.observations import Curve
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LEAST_RUNS = 5
 KTH = 3
 """A training that will not even be the third best is stopped; beating the best is too hard to predict early on."""
 
 THRESHOLD = 0.05
-CALIBRATED = 0.9
-"""Level at which the line's intervals are held against its leave-one-out errors."""
 
 ETA = 3.0
 """Of successive halving: one of so many goes on."""
 
 DECADE = 10.0
 """Ratio of largest to smallest of positive values from which their logarithms are taken."""
+
+EXPECTED = "the forward map"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,21 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What the forward map expects of the ends, on its latent scale.
+
+    Args:
+        warp: the way there.
+        finished: of the finished runs, each from all others.
+        this: of the training that is judged.
+    """
+
+    warp: AbstractWarp = field(repr=False)
+    finished: tuple[float, ...] = field(repr=False)
+    this: float
+
+
+@dataclass(frozen=True)
 class StoppingRule:
     """What finished runs say of curves; a value that travels to where a training runs.
 
@@ -61,6 +80,8 @@ class StoppingRule:
         curves: of finished runs.
         finals: their final values.
         audited: whether this training is among those that are finished whatever the rule says.
+        mediators: observable to its curves in the finished runs, where its early value tells of the end.
+        expected: what the forward map expects; None where it is not asked.
     """
 
     metric: str
@@ -68,6 +89,8 @@ class StoppingRule:
     curves: tuple[Curve, ...] = field(repr=False)
     finals: tuple[float, ...] = field(repr=False)
     audited: bool = False
+    mediators: Mapping[str, tuple[Curve, ...]] = field(default_factory=dict, repr=False)
+    expected: Expected | None = None
 
     @property
     def bar(self) -> float | None:
@@ -76,50 +99,90 @@ class StoppingRule:
             return None
         return sorted(self.finals, reverse=self.maximize)[KTH - 1]
 
-    def judge(self, curve: Curve) -> Verdict:
-        """Judge a training by its curve so far."""
-        import numpy as np
-        from scipy.special import stdtr, stdtrit
+    def judge(self, curve: Curve, others: Mapping[str, Curve] | None = None) -> Verdict:
+        """Judge a training by its curves so far.
 
+        Args:
+            curve: of the metric.
+            others: observable to its curve; those that are mediators are looked at.
+        """
         step, value = curve.steps[-1], curve.values[-1]
         if self.curves and step >= max(other.steps[-1] for other in self.curves):
             return Verdict(False, None, f"step {step:g} is where the finished runs ended")
-        rows = [
-            (float(np.interp(step, other.steps, other.values)), final)
-            for other, final in zip(self.curves, self.finals, strict=True)
-            if other.steps[0] <= step <= other.steps[-1]
-        ]
-        bar = self.bar
-        if bar is None or len(rows) < LEAST_RUNS:
-            return Verdict(False, None, f"only {len(rows)} finished runs reach step {step:g}")
-        if not np.isfinite(value):
+        reach, bar = self._reaching(step), self.bar
+        if bar is None or len(reach) < LEAST_RUNS:
+            return Verdict(False, None, f"only {len(reach)} finished runs reach step {step:g}")
+        if not math.isfinite(value):
             return Verdict(False, None, f"`{self.metric}` is {value}: for the trainer to judge")
-        u, v = np.array(rows).T
-        level, now = bar, value
-        if min(u.min(), v.min(), now) > 0 and max(u.max(), v.max()) / min(u.min(), v.min()) > DECADE:
-            u, v, level, now = np.log(u), np.log(v), float(np.log(level)), float(np.log(now))
-        num = len(u)
-        mean, spread = u.mean(), max(float(((u - u.mean()) ** 2).sum()), 1e-300)
-        slope = float((u - mean) @ v) / spread
-        error = v - v.mean() - slope * (u - mean)
-        leverage = np.minimum(1.0 / num + (u - mean) ** 2 / spread, 1.0 - 1e-9)
-        deviation = max(float(np.sqrt(error @ error / (num - 2))), 1e-12 * max(float(np.abs(v).max()), 1e-300))
-        unseen = np.sort(np.abs(error) / (deviation * np.sqrt(1.0 - leverage)))
-        reached = unseen[min(int(np.ceil((num + 1) * CALIBRATED)), num) - 1]
-        widened = max(1.0, float(reached / stdtrit(num - 2, 0.5 + 0.5 * CALIBRATED)))
-        expected = v.mean() + slope * (now - mean)
-        width = deviation * widened * np.sqrt(1.0 + 1.0 / num + (now - mean) ** 2 / spread)
-        gain = (expected - level if self.maximize else level - expected) / width
-        chance = float(stdtr(num - 2, gain))
+        found, level = self.forecast(curve, others or {}, bar)
+        chance = 1.0 - found.below(level) if self.maximize else found.below(level)
         text = (
             f"`{self.metric}` beats {bar:.4g} ({KTH} have) in the end with probability {chance:.3f}, "
             f"judged at step {step:g}"
         )
+        if found.inputs:
+            text += f", also by {' and '.join(found.inputs)}"
         if chance >= THRESHOLD:
             return Verdict(False, chance, text)
         if self.audited:
             return Verdict(False, chance, f"{text}; finished all the same, to see whether that was right")
         return Verdict(True, chance, text)
+
+    def forecast(self, curve: Curve, others: Mapping[str, Curve], bar: float) -> tuple[Forecast, float]:
+        """Predict the end of a training, and give a bar on the scale of the prediction.
+
+        Args:
+            curve: of the metric, up to a step that `LEAST_RUNS` finished runs reach; its last value is finite.
+            others: observable to its curve.
+            bar: in the metric's units.
+        """
+        import numpy as np
+
+        step, reach = curve.steps[-1], self._reaching(curve.steps[-1])
+        own = np.array([np.interp(step, self.curves[place].steps, self.curves[place].values) for place in reach])
+        ends = np.array([self.finals[place] for place in reach])
+        own, ends, level, now = self._scaled(own, ends, bar, curve.values[-1])
+        return forecast(ends, own, now, self._others(reach, others)), level
+
+    def _reaching(self, step: float) -> list[int]:
+        """List the finished runs whose curves have something at a step."""
+        return [place for place, other in enumerate(self.curves) if other.steps[0] <= step <= other.steps[-1]]
+
+    def _scaled(
+        self, own: "np.ndarray", ends: "np.ndarray", bar: float, now: float
+    ) -> "tuple[np.ndarray, np.ndarray, float, float]":
+        """Bring values to where a line fits them: the map's latent scale, else logarithms from a decade on."""
+        import numpy as np
+
+        every = np.concatenate([own, ends, [bar, now]])
+        if self.expected is not None:
+            every = self.expected.warp.forward(every)
+            known = every[np.isfinite(every)]  # what the metric cannot be lies one unit beyond the others
+            every = np.clip(np.nan_to_num(every), known.min() - 1.0, known.max() + 1.0)
+        elif every.min() > 0 and every[:-1].max() / every[:-1].min() > DECADE:
+            every = np.log(every)
+        return every[: len(own)], every[len(own) : -2], float(every[-2]), float(every[-1])
+
+    def _others(self, reach: list[int], others: Mapping[str, Curve]) -> "dict[str, tuple[np.ndarray, float]]":
+        """Give what else is known of the finished runs and of this one."""
+        import numpy as np
+
+        found: dict[str, tuple[np.ndarray, float]] = {}
+        for name, curves in self.mediators.items():
+            curve = others.get(name)
+            if curve is None:
+                continue
+            step, now = curve.steps[-1], curve.values[-1]
+            known = [curves[place] for place in reach]
+            if not all(other.steps[0] <= step <= other.steps[-1] for other in known):
+                continue
+            values = np.array([np.interp(step, other.steps, other.values) for other in known])
+            if values.min() > 0 and now > 0 and values.max() / values.min() > DECADE:
+                values, now = np.log(values), float(np.log(now))
+            found[f"`{name}`"] = values, now
+        if self.expected is not None:
+            found[EXPECTED] = np.array([self.expected.finished[place] for place in reach]), self.expected.this
+        return found
 
 
 @dataclass(frozen=True)
@@ -147,7 +210,7 @@ class HalvingRule:
     end: float | None
     eta: float = ETA
 
-    def judge(self, curve: Curve) -> Verdict:
+    def judge(self, curve: Curve, others: Mapping[str, Curve] | None = None) -> Verdict:  # noqa: ARG002 - as others
         """Judge a training by its curve so far."""
         import numpy as np
 
@@ -160,17 +223,17 @@ class HalvingRule:
         if rung < curve.steps[0]:
             return Verdict(False, None, f"step {step:g} lies below the first rung")
         own = float(np.interp(rung, curve.steps, curve.values))
-        others = [
+        there = [
             float(np.interp(rung, other.steps, other.values))
             for other in self.curves
             if other.steps[0] <= rung <= other.steps[-1]
         ]
         if not np.isfinite(own):
             return Verdict(False, None, f"`{self.metric}` is {own}: for the trainer to judge")
-        seen = len(others) + 1
+        seen = len(there) + 1
         if seen < self.eta:
-            return Verdict(False, None, f"only {len(others)} other runs reach step {rung:g}")
-        better = sum(other > own if self.maximize else other < own for other in others)
+            return Verdict(False, None, f"only {len(there)} other runs reach step {rung:g}")
+        better = sum(other > own if self.maximize else other < own for other in there)
         places = int(seen / self.eta)
         text = f"`{self.metric}` is number {better + 1} of {seen} at step {rung:g}, and {places} go on"
         return Verdict(better >= places, None, text)
@@ -183,8 +246,8 @@ class Rule(Protocol):
     def metric(self) -> str:
         """The metric whose curve is judged."""
 
-    def judge(self, curve: Curve) -> Verdict:
-        """Judge a training by its curve so far."""
+    def judge(self, curve: Curve, others: Mapping[str, Curve] | None = None) -> Verdict:
+        """Judge a training by its curves so far."""
 
 
 class Reporter:
@@ -219,6 +282,7 @@ class Reporter:
             self._points.setdefault(name, {})[checked.steps[0]] = checked.values[0]
         rule = self._rule
         if self.stopped is None and rule is not None and rule.metric in metrics:
-            verdict = rule.judge(self.curves[rule.metric])
+            curves = self.curves
+            verdict = rule.judge(curves[rule.metric], curves)
             self.stopped = verdict.reason if verdict else None
         return self.stopped is not None

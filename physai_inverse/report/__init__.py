@@ -15,6 +15,7 @@ from physai_inverse.report.matrix import plot_metrics
 from physai_inverse.report.page import write_report
 from physai_inverse.report.progress import plot_progress
 from physai_inverse.report.slices import plot_slices
+from physai_inverse.report.telling import plot_mediators
 from physai_inverse.report.tradeoffs import plot_tradeoff
 from physai_inverse.report.trust import plot_predicted
 
@@ -24,6 +25,7 @@ __all__ = [
     "plot_effects",
     "plot_law",
     "plot_map",
+    "plot_mediators",
     "plot_metrics",
     "plot_predicted",
     "plot_progress",

@@ -15,8 +15,8 @@ from physai_inverse.report.slices import Near, centre_of, near, trained, widest_
 from physai_inverse.space import Constant
 from physai_inverse.store import Trial
 from physai_inverse.study import Answer, Campaign, MetricFit, Recommendation, Study, upcoming
-from physai_inverse.study.stopping import observed
-from physai_inverse.understanding import Effect, Slice, Surface, one_parameter_slices
+from physai_inverse.study.censoring import observed
+from physai_inverse.understanding import Effect, Mediators, Slice, Surface, one_parameter_slices
 
 MOST_PANELS = 300
 """Metrics times parameters for which it is shown how the one acts on the other, metrics of the objective first."""
@@ -72,6 +72,7 @@ class Findings:
         numbers: the trials of the rows that the held-out values stand in; empty where they are not known.
         unfitted: metric to the reason why it has no forward map.
         acting: metric to what acts on it.
+        telling: what tells of the end of the first metric; None where it cannot be said.
         upcoming: what would be trained next.
         halted: why nothing can be proposed; None where something is.
     """
@@ -90,6 +91,7 @@ class Findings:
     numbers: Sequence[int] = ()
     unfitted: Mapping[str, str] = field(default_factory=dict)
     acting: Mapping[str, Acting] = field(default_factory=dict)
+    telling: Mediators | None = None
     upcoming: Sequence[Trial] = ()
     halted: str | None = None
 
@@ -178,6 +180,7 @@ def gather(
         numbers=data.numbers if study.fidelity is None else (),
         unfitted=unfitted,
         acting=_acting(study, list(fits), centre),
+        telling=_telling(study),
         upcoming=proposed,
         halted=halted,
     )
@@ -209,6 +212,13 @@ def _acting(study: Study, metrics: Sequence[str], centre: Mapping[str, Scalar] |
 def _recommendation(study: Study) -> Recommendation | None:
     try:
         return study.recommend()
+    except (NotFound, FitFailed):
+        return None
+
+
+def _telling(study: Study) -> Mediators | None:
+    try:
+        return study.mediators()
     except (NotFound, FitFailed):
         return None
 

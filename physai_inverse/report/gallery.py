@@ -14,6 +14,7 @@ from physai_inverse.report.maps import plot_map, telling_surfaces
 from physai_inverse.report.matrix import plot_metrics
 from physai_inverse.report.progress import plot_progress
 from physai_inverse.report.slices import centre_of, plot_slices
+from physai_inverse.report.telling import plot_mediators
 from physai_inverse.report.tradeoffs import plot_tradeoff
 from physai_inverse.report.trust import plot_predicted
 from physai_inverse.study import Study
@@ -74,6 +75,8 @@ def _figures(study: Study, baseline: Study | None, labels: Mapping[str, str]) ->
             yield "progress", partial(plot_progress, study, baseline, labels=labels)
         for wish in wishes:
             yield f"progress-{wish}", partial(plot_progress, study, baseline, metric=wish, labels=labels)
+    if _has_curves(study):
+        yield "mediators", partial(plot_mediators, study, labels=labels)
     yield "metrics", partial(plot_metrics, study, labels=labels)
     try:
         metrics = list(study.forward_map().models)
@@ -91,6 +94,13 @@ def _figures(study: Study, baseline: Study | None, labels: Mapping[str, str]) ->
         if metric != first:
             made = partial(plot_tradeoff, study, first, metric, baseline=baseline, labels=labels)
             yield f"tradeoff-{metric}", made
+
+
+def _has_curves(study: Study) -> bool:
+    try:
+        return bool(study.mediators().early)
+    except (NotFound, FitFailed):
+        return False
 
 
 def _pairs(study: Study, metric: str) -> list[tuple[str, str]]:

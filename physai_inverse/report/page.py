@@ -1,7 +1,7 @@
 """The page that a run ends with: one HTML file that needs nothing else, not even a network.
 
-It tells a story from top to bottom: what was asked, what was found, how far to believe it, what acts, what to run
-next; everything else is folded away.
+It tells a story from top to bottom: what was asked, what was found, how far to believe it, what acts, what tells
+of the end, what to run next; everything else is folded away.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from physai_inverse.report.sections.believed import believed_section
 from physai_inverse.report.sections.found import found_section
 from physai_inverse.report.sections.next import next_section
 from physai_inverse.report.sections.rest import rest_section
+from physai_inverse.report.sections.telling import telling_section
 from physai_inverse.report.sheet import Section, Sheet, section
 from physai_inverse.report.tables import answer_tables
 from physai_inverse.report.words import visible
@@ -63,6 +64,7 @@ def _html(found: Findings) -> str:
             _answers(found),
             believed_section(found, sheet),
             acting_section(found, sheet),
+            telling_section(found, sheet),
             next_section(found),
             rest_section(found, sheet),
         )

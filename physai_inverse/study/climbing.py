@@ -12,12 +12,12 @@ from physai_inverse.observations import Config
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.store import Proposal, Trial
+from physai_inverse.study.censoring import observed
 from physai_inverse.study.costs import learned_costs
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.knowledge import PriorKnowledge
 from physai_inverse.study.proposing import by_model, new_proposals
 from physai_inverse.study.rungs import Climbed, Standing, standings
-from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,8 +12,8 @@ from physai_inverse.observations import Observation
 from physai_inverse.space import Space
 from physai_inverse.space.alignment import aligned
 from physai_inverse.store import Store
+from physai_inverse.study.censoring import observed
 from physai_inverse.study.opening import fidelity_of
-from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from physai_inverse.errors import Conflict, InvalidInput, PhysaiInverseError, TrialFailed
 from physai_inverse.executors import InProcess, LocalProcesses, Outcome
+from physai_inverse.forward import CURVE_SUFFIX
 from physai_inverse.observations import MetricsLike, Scalar, Trainer, TrialState
 from physai_inverse.store import Trial
 from physai_inverse.study.costs import full_trainings
 from physai_inverse.study.jobs import Executor, Jobs
-from physai_inverse.study.stopping import CURVE_SUFFIX
 from physai_inverse.study.workers import is_dead, this_worker
 from physai_inverse.trainers import Trained, bound, taken, trains_together
 

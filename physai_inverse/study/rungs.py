@@ -24,8 +24,8 @@ from physai_inverse.observations import Observation, Scalar, TrialState
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
 from physai_inverse.store import Trial
+from physai_inverse.study.censoring import observed
 from physai_inverse.study.prices import paid, price_of
-from physai_inverse.study.stopping import observed
 
 if TYPE_CHECKING:
     import numpy as np

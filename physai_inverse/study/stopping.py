@@ -1,4 +1,4 @@
-"""Trainings that are stopped early: by what rule, and what a model learns from them."""
+"""Trainings that are stopped early: by what rule."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -6,16 +6,18 @@ from typing import Protocol
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.fidelity import Fidelity
-from physai_inverse.inverse.stopping import KTH, HalvingRule, Rule, StoppingRule, Verdict
-from physai_inverse.objective import Maximize, Minimize, Objective
-from physai_inverse.observations import Curve, Measurement, Observation, TrialState, as_metrics
+from physai_inverse.inverse.stopping import HalvingRule, Rule, StoppingRule, Verdict
+from physai_inverse.objective import Maximize, Objective
+from physai_inverse.observations import Curve, TrialState, as_metrics
 from physai_inverse.seeds import child
 from physai_inverse.store import Store, Trial
+from physai_inverse.study.censoring import plain_wish
+from physai_inverse.study.entries import lease_of
+from physai_inverse.study.mediators import curve_of, informed, whole
 
 RULES = ("probability", "halving", "none")
 """What stops hopeless trainings: the probability that they matter, successive halving as a baseline, nothing."""
 
-CURVE_SUFFIX = "_curve"
 AUDITED = 10
 """One training of so many is never stopped, so that it shows whether stopping is right."""
 
@@ -48,31 +50,26 @@ def rules_of(
     if wish is None or stopping == "none":
         return found
     maximize = isinstance(wish, Maximize)
-    finished: list[tuple[Curve, float]] = []
-    stopped: list[Curve] = []
-    full: set[int] = set()
-    for trial in trials:
-        if fidelity is not None and fidelity.rung(trial.fidelity) != fidelity.top:
-            continue
-        full.add(trial.number)
-        final = trial.metrics.get(wish.metric)
-        curve = final if isinstance(final, Curve) else trial.metrics.get(f"{wish.metric}{CURVE_SUFFIX}")
-        if not isinstance(curve, Curve):
-            continue
-        if trial.state is TrialState.DONE and final is not None:
-            finished.append((curve, float(final)))
-        elif trial.state is TrialState.STOPPED_EARLY:
-            stopped.append(curve)
-    curves = tuple(curve for curve, _ in finished)
+    kept = [trial for trial in trials if fidelity is None or fidelity.rung(trial.fidelity) == fidelity.top]
+    full = {trial.number for trial in kept}
+    runs = [trial for trial in kept if comparable_run(trial, wish.metric, fidelity)]
+    curves = tuple(curve for trial in runs if (curve := curve_of(trial, wish.metric)) is not None)
     if stopping == "halving":
+        cut = [trial for trial in kept if trial.state is TrialState.STOPPED_EARLY]
+        stopped = [curve for trial in cut if (curve := curve_of(trial, wish.metric)) is not None]
         end = max((curve.steps[-1] for curve in curves), default=None)
         rule: Rule = HalvingRule(wish.metric, maximize, (*curves, *stopped), end)
         return {number: rule if number in full else None for number in numbers}
-    base = StoppingRule(wish.metric, maximize, curves, tuple(final for _, final in finished))
+    base = StoppingRule(wish.metric, maximize, curves, tuple(float(trial.metrics[wish.metric]) for trial in runs))
     for number in full & set(numbers):
         audited = child(seed, "finished all the same", number) % AUDITED == 0
         found[number] = replace(base, audited=audited)
     return found
+
+
+def comparable_run(trial: Trial, metric: str, fidelity: Fidelity | None) -> bool:
+    """Say whether a training was finished in full, and has the metric with its curve."""
+    return whole(trial, fidelity) and metric in trial.metrics and curve_of(trial, metric) is not None
 
 
 class Stopping(Protocol):
@@ -87,24 +84,57 @@ class Stopping(Protocol):
 
 
 def rules_for(study: Stopping, numbers: Sequence[int]) -> dict[int, Rule | None]:
-    """Make the rule for each of some trainings of a study; see `rules_of`."""
+    """Make the rule for each of some trainings of a study, with all that the study knows; see `rules_of`."""
     trials = study.store.trials(study.name, curves=True)
-    return rules_of(
+    rules = rules_of(
         study.objective, study.fidelity, trials, numbers=numbers, seed=study.seed, stopping=study.stopping
     )
+    by_number = {trial.number: trial for trial in trials}
+    for number, rule in rules.items():
+        if isinstance(rule, StoppingRule):
+            runs = [trial for trial in trials if comparable_run(trial, rule.metric, study.fidelity)]
+            rules[number] = informed(rule, study, runs, by_number.get(number))
+    return rules
 
 
-def plain_wish(objective: Objective) -> Minimize | Maximize | None:
-    """Give the only wish of an objective, where it is to minimize or maximize a metric."""
-    wish = objective.wishes[0] if len(objective.wishes) == 1 else None
-    return wish if isinstance(wish, Minimize | Maximize) and wish.metric in objective.metrics else None
+def should_stop(
+    study: Stopping,
+    trial: Trial | int,
+    curve: Curve | Mapping[float, float],
+    others: Mapping[str, Curve | Mapping[float, float]] | None = None,
+) -> Verdict:
+    """Say whether a training is still worth its time, by its curves so far and the runs that have finished.
+
+    Stop it, and `observe` what it has with `stopped_early=True`. One training of ten is never stopped.
+
+    Args:
+        study: the study.
+        trial: the trial, or its number.
+        curve: of the metric that the objective wishes for; or a mapping of step to value.
+        others: other observables to their curves, in the same steps; those that tell of the end are looked at, see
+            `Study.mediators`.
+
+    Returns:
+        True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
+        curve, as `NAME_curve`.
+    """
+    return judge(rules_for(study, [number := lease_of(trial)[0]])[number], curve, others)
 
 
-def judge(rule: Rule | None, curve: Curve | Mapping[float, float]) -> Verdict:
+def judge(
+    rule: Rule | None,
+    curve: Curve | Mapping[float, float],
+    others: Mapping[str, Curve | Mapping[float, float]] | None = None,
+) -> Verdict:
     """Apply a rule to a curve.
 
+    Args:
+        rule: the rule; None stops nothing.
+        curve: of the rule's metric.
+        others: other observables to their curves.
+
     Raises:
-        InvalidInput: it is no curve.
+        InvalidInput: one is no curve.
     """
     if rule is None:
         return Verdict(
@@ -113,46 +143,8 @@ def judge(rule: Rule | None, curve: Curve | Mapping[float, float]) -> Verdict:
     found = as_metrics({rule.metric: curve})[rule.metric]
     if not isinstance(found, Curve):
         raise InvalidInput(f"`curve` must be a Curve, or map steps to values, not {type(curve).__name__}.")
-    return rule.judge(found)
-
-
-def observed(trials: Sequence[Trial], objective: Objective, fidelity: Fidelity | None = None) -> list[Observation]:
-    """Give finished trials as what a model learns from: those that were stopped early are censored.
-
-    What a stopped training measured in its last moment is no end value. It stands in the ledger, and a model gets
-
-    - of the metric that is wished for: where the last value was worse than what the best few have in the end, that
-      the end would have been, too; where it was not, somebody had another reason to stop, and the value stands;
-    - of all other metrics: what was given as a `Measurement`, which says what is known of the end (a bound, an
-      extrapolation with its error, or without error what does not depend on how far a training got).
-
-    Args:
-        trials: finished.
-        objective: of the study.
-        fidelity: of the study; trainings of one rung are compared.
-    """
-    wish = plain_wish(objective)
-    maximize = isinstance(wish, Maximize)
-    finals: dict[int, list[float]] = {}
-    for trial in trials if wish is not None else ():
-        assert wish is not None
-        if trial.state is TrialState.DONE and wish.metric in trial.metrics:
-            finals.setdefault(_rung(fidelity, trial), []).append(float(trial.metrics[wish.metric]))
-    found = []
-    for trial in trials:
-        seen = trial.observation()
-        if trial.state is TrialState.STOPPED_EARLY:
-            known = {name: value for name, value in trial.metrics.items() if isinstance(value, Measurement)}
-            if wish is not None and wish.metric in trial.metrics and wish.metric not in known:
-                value = float(trial.metrics[wish.metric])
-                best = sorted(finals.get(_rung(fidelity, trial), []), reverse=maximize)[:KTH]
-                worse = bool(best) and (value < best[-1] if maximize else value > best[-1])
-                bound = Measurement(best[-1], censored="below" if maximize else "above") if worse else None
-                known[wish.metric] = bound or Measurement(value)
-            seen = replace(seen, metrics=known)
-        found.append(seen)
-    return found
-
-
-def _rung(fidelity: Fidelity | None, trial: Trial) -> int:
-    return 0 if fidelity is None else fidelity.rung(trial.fidelity)
+    besides = as_metrics(others or {}, where="others")
+    for name, value in besides.items():
+        if not isinstance(value, Curve):
+            raise InvalidInput(f"`others` must map names to curves; `{name}` is a {type(value).__name__}.")
+    return rule.judge(found, {name: value for name, value in besides.items() if isinstance(value, Curve)})

@@ -6,7 +6,7 @@ state is in the store: two studies on one store are the same study, in one proce
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.fidelity import Fidelity
@@ -14,7 +14,6 @@ from physai_inverse.forward import AbstractSurrogate, ForwardMap
 from physai_inverse.objective import Objective, ObjectiveLike, as_objective
 from physai_inverse.observations import (
     Config,
-    Curve,
     MetricsLike,
     Observation,
     as_metrics,
@@ -37,19 +36,17 @@ from physai_inverse.study.entries import (
 )
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.knowledge import prior_knowledge
+from physai_inverse.study.mediators import mediators
 from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
 from physai_inverse.study.proposing import queued
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
 from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Recommendation
 from physai_inverse.study.run import run
 from physai_inverse.study.rungs import Climbed, Standing, standings
-from physai_inverse.study.stopping import judge, rules_for
+from physai_inverse.study.stopping import should_stop
 from physai_inverse.study.validation import fit
 from physai_inverse.study.verification import verify
 from physai_inverse.study.workers import this_worker
-
-if TYPE_CHECKING:
-    from physai_inverse.inverse.stopping import Verdict
 
 LEASE_SECONDS = 3600.0
 """How long a suggestion belongs to whoever asked, unless `heartbeat` extends it.
@@ -121,6 +118,7 @@ class Study:
         self._surrogate = self.knowledge.transferred or surrogate
         self._trials: dict[int, Trial] = {}
         self._version = 0
+        self.told: dict[tuple[str, int], tuple[str, ...]] = {}  # which observables tell of the end, for rules
         self._fits: Fitted | Climbed | None = None
         record = open_record(
             self.store,
@@ -284,21 +282,6 @@ class Study:
         level = level_of(self.fidelity, fidelity)
         return self.store.enqueue(self.name, queued(checked, len(self.trials), seed=self.seed, fidelity=level))
 
-    def should_stop(self, trial: Trial | int, curve: Curve | Mapping[float, float]) -> "Verdict":
-        """Say whether a training is still worth its time, by its curve so far and the runs that have finished.
-
-        Stop it, and `observe` what it has with `stopped_early=True`. One training of ten is never stopped.
-
-        Args:
-            trial: the trial, or its number.
-            curve: of the metric that the objective wishes for; or a mapping of step to value.
-
-        Returns:
-            True or false, with `probability` and `reason`. False while fewer than five finished runs recorded that
-            curve, as `NAME_curve`.
-        """
-        return judge(rules_for(self, [number := lease_of(trial)[0]])[number], curve)
-
     def import_observations(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> list[int]:
         """Add trainings that were run elsewhere; all of them, or none where one does not fit.
 
@@ -315,6 +298,8 @@ class Study:
         return self.store.import_observations(self.name, rows)
 
     run = run  # a function of the study, a trainer and a budget: the loop
+
+    should_stop = should_stop  # a function of the study, a trial and its curves so far
 
     # -- what is known --------------------------------------------------------------------------------------
 
@@ -432,5 +417,6 @@ class Study:
         check_count("n", n)
         return answer_query(self._fitted(), as_objective(query), n, seed=self.seed)
 
+    mediators = mediators  # a function of the study and a metric: what tells of its end
     fit = fit  # a function of the study and metrics: how far to believe the map of each
     verify = verify  # a function of the study, its answer and a trainer

@@ -1,6 +1,8 @@
 """What the forward map has understood: how each parameter acts on a metric, and how far it may be believed."""
 
 from physai_inverse.understanding.effects import Effect, main_effects
+from physai_inverse.understanding.mediation import find_mediators
+from physai_inverse.understanding.mediators import Association, Mediator, Mediators, Role
 from physai_inverse.understanding.misfits import Misfit, misfits
 from physai_inverse.understanding.slices import (
     Slice,
@@ -9,6 +11,7 @@ from physai_inverse.understanding.slices import (
     one_parameter_slices,
     two_parameter_slices,
 )
+from physai_inverse.understanding.splits import Split
 from physai_inverse.understanding.trust import (
     Noise,
     Outlier,
@@ -22,17 +25,23 @@ from physai_inverse.understanding.trust import (
 )
 
 __all__ = [
+    "Association",
     "Effect",
+    "Mediator",
+    "Mediators",
     "Misfit",
     "Noise",
     "Outlier",
+    "Role",
     "Slice",
+    "Split",
     "Surface",
     "Trust",
     "Verdict",
     "calibration",
     "cautions",
     "distances_beside",
+    "find_mediators",
     "judged",
     "main_effects",
     "misfits",

@@ -1,11 +1,15 @@
 """Stopping trainings early: when, with what probability, and when never."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from physai_inverse.errors import InvalidInput
-from physai_inverse.inverse.stopping import LEAST_RUNS, THRESHOLD, HalvingRule, Reporter, StoppingRule
+from physai_inverse.inverse.stopping import LEAST_RUNS, THRESHOLD, Expected, HalvingRule, Reporter, StoppingRule
 from physai_inverse.observations import Curve
+from physai_inverse.surrogates.warp import Linear, Warp
 
 STEPS = tuple(float(step) for step in range(1, 11))
 
@@ -136,3 +140,49 @@ def test_halving_judges_at_rungs_and_not_between_them_or_at_the_end() -> None:
 def test_a_training_that_has_come_to_its_end_is_not_stopped() -> None:
     assert rule(FINALS).judge(part(curve(2.0), 9))
     assert not rule(FINALS).judge(curve(2.0))
+
+
+def watched(num: int, seed: int) -> tuple[list[Curve], list[Curve], list[float]]:
+    """Losses that start in noise, what shows that noise, and the ends."""
+    rng = np.random.default_rng(seed)
+    ends, noise = rng.uniform(5.0, 6.0, num), rng.standard_normal(num)
+    fading = 1.0 - np.array(STEPS) / STEPS[-1]
+    losses = [Curve(STEPS, tuple((end + luck * fading).tolist())) for end, luck in zip(ends, noise, strict=True)]
+    shown = [Curve(STEPS, (float(luck),) * len(STEPS)) for luck in noise]
+    return losses, shown, ends.tolist()
+
+
+def test_a_mediator_tells_bad_luck_from_a_bad_end() -> None:
+    losses, shown, ends = watched(30, 0)
+    alone = StoppingRule("loss", False, tuple(losses), tuple(ends))
+    both = replace(alone, mediators={"luck": tuple(shown)})
+    steps, early = STEPS[:3], np.array(STEPS[:3])
+    good = Curve(steps, tuple((5.0 + 2.5 * (1.0 - early / STEPS[-1])).tolist()))
+    luck = Curve(steps, (2.5, 2.5, 2.5))
+    assert (both.judge(good, {"luck": luck}).probability or 0.0) > 0.9 > (alone.judge(good).probability or 0.0)
+    assert both.judge(good, {"luck": luck}).reason.endswith(", also by `luck`")
+    assert both.judge(good).probability == alone.judge(good).probability  # it was not reported
+
+
+def test_what_the_forward_map_expects_takes_part_on_its_own_scale() -> None:
+    losses, _, ends = watched(30, 0)
+    warp = Warp.fitted(Linear(), np.array(ends))
+    assert warp is not None
+    *latent, this = warp.forward(np.array([*ends, 5.99])).tolist()
+    expected = Expected(warp, tuple(latent), this)
+    judge = StoppingRule("loss", False, tuple(losses), tuple(ends), expected=expected)
+    verdict = judge.judge(Curve(STEPS[:2], (5.0, 5.0)))
+    assert verdict
+    assert "also by the forward map" in verdict.reason
+
+
+def test_a_rule_with_all_that_is_known_travels_to_another_process() -> None:
+    losses, shown, ends = watched(12, 0)
+    warp = Warp.fitted(Linear(), np.array(ends))
+    assert warp is not None
+    judge = StoppingRule(
+        "loss", False, tuple(losses), tuple(ends), False, {"luck": tuple(shown)}, Expected(warp, tuple(ends), 0.0)
+    )
+    told = pickle.loads(pickle.dumps(judge))  # noqa: S301 - our own bytes
+    seen = Curve((1.0,), (9.0,)), {"luck": shown[0]}
+    assert told.judge(*seen) == judge.judge(*seen)

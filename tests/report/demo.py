@@ -233,6 +233,23 @@ def demo_study(
     return study
 
 
+def watched_study(budget: int = 40) -> Study:
+    """A study with curves: the loss, which starts in noise, one that tells of it early, and one of noise alone."""
+    study = Study(Space(lr=Float(1e-4, 1.0, log=True)), "minimize loss", seed=0, method="random")
+    rng = generator(3, "watched")
+    for trial in study.suggest(budget):
+        luck = rng.normal()
+        end = float(np.exp(0.3 * (np.log10(float(trial.config["lr"])) + 2) ** 2 + 0.3 * luck))
+        steps = range(1, 21)
+        curves = {
+            "loss_curve": {float(step): end + 3.0 * abs(rng.normal()) * (1 - step / 20) for step in steps},
+            "alignment_curve": {float(step): luck + 0.2 * rng.normal() for step in steps},
+            "noise_curve": {float(step): rng.normal() for step in steps},
+        }
+        study.observe(trial, {"loss": end, "alignment": luck + 0.2 * rng.normal(), **curves}, seconds=1.0)
+    return study
+
+
 def demo_campaign(budget: int = 40, fresh: int = 3) -> tuple[Study, Study, Campaign]:
     """A study, random search on the same problem, and both picks trained again."""
     study = demo_study(budget)

@@ -13,6 +13,7 @@ from physai_inverse.report import (
     plot_calibration,
     plot_effects,
     plot_map,
+    plot_mediators,
     plot_metrics,
     plot_predicted,
     plot_progress,
@@ -24,7 +25,7 @@ from physai_inverse.report.effects import effects_of
 from physai_inverse.report.figures import DARK, Figure, is_log, log_ticks, parameter_axis, plain
 from physai_inverse.space import Integer
 from physai_inverse.study import Study
-from tests.report.demo import demo_study
+from tests.report.demo import demo_study, watched_study
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,7 @@ FIGURES: dict[str, Callable[[Study], Figure]] = {
     "areas": lambda study: plot_map(study, "val_loss", "lr", "width"),
     "cells": lambda study: plot_map(study, "val_loss", "lr", "optimizer"),
     "metrics": plot_metrics,
+    "mediators": lambda study: plot_mediators(watched_study()),
     "tradeoff": lambda study: plot_tradeoff(study, "val_loss", "params", baseline=study),
 }
 """Every kind of figure."""

@@ -89,7 +89,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_tells_its_story_from_top_to_bottom(page: Path) -> None:
     found = [value for _, name, value in read(page).attributes if name == "id"]
-    story = ["asked", "found", "progress", "answers", "trust", "acting", "next", "rest"]
+    story = ["asked", "found", "progress", "answers", "trust", "acting", "telling", "next", "rest"]
     rest = ["metrics", "tradeoffs", "failures", "trials"]
     assert [key for key in found if key in (*story, *rest)] == [*story, *rest]
 

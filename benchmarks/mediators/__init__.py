@@ -1,0 +1,1 @@
+"""Whether observing helps: early values that tell of the end, and what stopping by them saves."""
