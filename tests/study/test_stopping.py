@@ -12,7 +12,8 @@ from physai_inverse import Fidelity, Float, Measurement, Minimize, Space, Study
 from physai_inverse.errors import InvalidInput
 from physai_inverse.store import Store
 from physai_inverse.study import best_measured, run
-from physai_inverse.study.stopping import observed, rules_for
+from physai_inverse.study.censoring import observed
+from physai_inverse.study.stopping import rules_for
 from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 
 X = torch.linspace(-1, 1, 32)[:, None]
