@@ -179,7 +179,7 @@ def test_a_promoted_configuration_of_a_study_goes_on_and_pays_for_the_rest(tmp_p
             lambda module, batch: (module(batch[0]) - batch[1]).square().mean(dim=1),
             rows=(X, Y),
             steps=steps,
-            log=lambda steps, epoch: range(10, steps + 1, 10),  # noqa: ARG005 - the contract
+            log=lambda steps, epoch: range(10, steps + 1, 10),
             device="cpu",
         )
 
