@@ -226,17 +226,21 @@ class _Loop:
     def _suggest(self) -> list[Trial]:
         """Lease what shares the next job: what the budget leaves, shared out among the free workers.
 
-        With a fidelity trials are asked for one by one, since each costs another part of the budget.
+        What waits, as after a run that was killed, is not mixed with what is new: the new then knows of it, as it
+        would have without the interruption. With a fidelity trials are asked for one by one, since each costs
+        another part of the budget.
         """
         jobs, trials = self.jobs, []
+        waiting = sum(trial.state is TrialState.PROPOSED for trial in self.study.trials)
+        most = min(jobs.together, waiting or jobs.together)
         if self.study.fidelity is None:
             left = max(self.budget - self._spent(), 1.0)
-            count = min(jobs.together, math.ceil(left / jobs.free))
+            count = min(most, math.ceil(left / jobs.free))
             trials = self.study.suggest(count, lease_seconds=self.lease_seconds)
             jobs.hold(trials)
             return trials
         resume = "checkpoint" in taken(jobs.trainer)
-        while len(trials) < jobs.together and self._spent() < self.budget:
+        while len(trials) < most and self._spent() < self.budget:
             trials += self.study.suggest(1, lease_seconds=self.lease_seconds, resume=resume)
             jobs.hold(trials[-1:])
         return trials

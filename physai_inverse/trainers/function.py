@@ -25,6 +25,9 @@ TRACEBACK_LINES = 8
 EXTRAS = ("checkpoint", "resume_from", "report")
 """Arguments by whose names a function is told more; the fidelity's own name is another."""
 
+LENGTHS = ("epochs", "steps")
+"""Fidelities that say how long a training is, so that a short one is the beginning of a longer one."""
+
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -147,9 +150,10 @@ class FieldTrainer:
 
     @property
     def takes(self) -> frozenset[str]:
-        """What the trainer takes, and the fidelity."""
+        """What the trainer takes, the fidelity, and a checkpoint where a longer training can go on from one."""
         found: frozenset[str] = getattr(as_trainer(self.trainer), "takes", frozenset())
-        return found | {"fidelity"}
+        goes_on = self.name in LENGTHS and getattr(self.trainer, "goes_on", False)
+        return found | {"fidelity"} | ({"checkpoint"} if goes_on else set())
 
     @property
     def trains_together(self) -> bool:

@@ -107,3 +107,34 @@ def test_a_shell_pipe_closes_the_loop(fresh: Path, cached: dict[str, str]) -> No
             observing, stdin=second.stdout, capture_output=True, text=True, check=False, timeout=120, env=cached
         )
     assert (result.returncode, result.stdout, result.stderr) == (0, "Trial 0 is done.\nTrial 1 is done.\n", "")
+
+
+MANY = """
+class Many:
+    trains_together = True
+
+    def __call__(self, configs, seeds):
+        if isinstance(seeds, int):
+            return {"loss": configs["x"], "parameters": 1.0, "alone": 1.0}
+        return [{"loss": config["x"], "parameters": 1.0, "batch": len(configs)} for config in configs]
+
+
+train = Many()
+"""
+
+
+def test_a_batch_is_trained_in_one_program_where_the_file_or_the_command_says_so(cli: Cli, fresh: Path) -> None:
+    (fresh.parent / "train.py").write_text(MANY)
+    run = ("run", fresh, "--no-baseline", "--no-report", "--confirm", 0)
+    assert cli(*run, "--together", 3).code == 0
+    trials = load_spec(fresh).open_study().trials
+    assert [trial.metrics["batch"] for trial in trials] == [3.0] * 6
+    fresh.write_text(fresh.read_text() + "together: 4\n")
+    assert cli(*run, "--budget", 10).code == 0
+    assert [trial.metrics["batch"] for trial in load_spec(fresh).open_study().trials[6:]] == [4.0] * 4
+    (fresh.parent / "one.py").write_text("def train(config, seed):\n    return {'loss': 1.0}\n")
+    fresh.write_text(fresh.read_text().replace("train.py:train", "one.py:train"))
+    refused = cli(*run, "--budget", 20)
+    assert refused.code == 2
+    assert "`together` is 4, and the trainer trains one configuration at a time" in refused.err
+    assert cli(*run, "--together", 0).code == 2

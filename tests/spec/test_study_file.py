@@ -19,7 +19,7 @@ from physai_inverse.spec import (
     load_spec,
     read_spec,
 )
-from physai_inverse.trainers import CommandTrainer, FunctionTrainer, task_names
+from physai_inverse.trainers import CommandTrainer, FunctionTrainer, may_stop, task_names
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STUDIES = sorted(CONFIGS.glob("*.yaml"))
@@ -412,3 +412,18 @@ def test_a_group_of_shares_is_read_and_fits_the_schema() -> None:
 def test_a_mistake_in_shares_is_named_with_its_place(old: str, new: str, message: str) -> None:
     assert old in MIXTURE
     assert message in str(read(MIXTURE.replace(old, new)))
+
+
+def test_batches_and_stopping_are_read_and_held_against_the_trainer() -> None:
+    text = f"space: {LR}\nobjective: {{minimize: val_loss}}\n"
+    task = "trainer: {task: digits, stop_early: true}\ntogether: 16\nstopping: halving\n"
+    spec = read_spec(Path("study.yaml"), (text + task).encode())
+    assert (spec.together, spec.stopping) == (16, "halving")
+    assert may_stop(spec.require_trainer())
+    plain = read_spec(Path("study.yaml"), (text + "trainer: {task: digits}\n").encode())
+    assert (plain.together, plain.stopping) == (1, "probability")
+    assert not may_stop(plain.require_trainer())
+    with pytest.raises(InvalidStudyFile, match=r":5:11: together: a command trains one configuration at a time"):
+        read_spec(Path("study.yaml"), (text + "trainer:\n  command: train --lr {lr}\ntogether: 2\n").encode())
+    with pytest.raises(InvalidStudyFile, match="stopping"):
+        read_spec(Path("study.yaml"), (text + "stopping: asha\n").encode())

@@ -193,3 +193,17 @@ def test_a_batch_with_a_wrong_number_of_results_is_tried_one_by_one_and_shown() 
 
     with pytest.raises(TrialFailed, match=r"3 trainings in a row failed by a bug.*lacks \['loss'\]"):
         run(study(), Short(), 4, together=4)
+
+
+def test_what_waits_is_not_mixed_with_what_is_new() -> None:
+    """So that a run that was interrupted in the middle of a batch proposes what it would have."""
+    whole, broken = study(method="model"), study(method="model")
+    run(whole, Many([]), 12, together=4)
+    run(broken, Many([]), 4, together=4)
+    for trial in broken.suggest(4, worker="gone")[:2]:
+        broken.observe(trial, {"loss": loss(trial.config), "seconds": 1.0 + float(trial.config["x"])})
+    broken.store.release("study", {"gone"})
+    calls: list[int] = []
+    run(broken, Many(calls), 12, together=4)
+    assert calls == [2, 4]
+    assert [trial.config for trial in broken.trials] == [trial.config for trial in whole.trials]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 
 from physai_inverse.observations import Curve, Metric
+from physai_inverse.trainers.batched.checkpoints import SAVE_SECONDS, Checkpoints
+from physai_inverse.trainers.batched.checkpoints import State as Saved
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.members import Member
 from physai_inverse.trainers.batched.observing import Observer, Record, State
@@ -88,6 +90,7 @@ class Run:
         feed: Feed | Draws,
         told: Callable[[int, float, Mapping[str, float]], bool],
         observer: Observer,
+        checkpoints: Checkpoints,
     ) -> None:
         self._problem, self._members, self._program = problem, list(members), program
         self._W, self._layout, self._feed, self._told = W, layout, feed, told
@@ -96,6 +99,7 @@ class Run:
         self._records = {member.index: Record() for member in members}
         self._start = W.clone() if observer.needs("start") else None
         self._before: torch.Tensor | None = None
+        self._checkpoints, self._saved = checkpoints, time.monotonic()
         self._optimizer = Optimizer(
             [member.recipe for member in members],
             [member.steps for member in members],
@@ -103,9 +107,13 @@ class Run:
             layout,
             [member.layout for member in members],
             bfloat16=problem.bfloat16_muon,
+            number=members[0].start,
         )
         self._losses: list[torch.Tensor] = []
-        self._number = 0
+        self._number = members[0].start
+        for row, member in enumerate(members):
+            if member.begun is not None:
+                self._go_on(row, member, member.begun)
         self._clock = time.perf_counter()
 
     def train(self) -> Iterator[tuple[Member, Finished]]:
@@ -156,6 +164,7 @@ class Run:
             ended = self._problem.ended is not None and self._problem.ended(log.curves())
             if log.stopped or ended or log.diverged is not None or self._number >= member.steps:
                 leaving.append(row)
+        self._save(leaving)
         whole = [row for row in leaving if not self._logs[self._members[row].index].stopped]
         self._observe(whole, last=True)
         for row in leaving:
@@ -164,6 +173,54 @@ class Run:
             self._clock = time.perf_counter()  # what comes after a training is no part of the others'
         if leaving:
             self._keep([row for row in range(len(self._members)) if row not in set(leaving)])
+
+    def _go_on(self, row: int, member: Member, state: Saved) -> None:
+        """Put what belongs to a row where it stood; parameters and buffers stand there already."""
+        self._optimizer.go_on(
+            row, {name: self._layout.pad(own.to(self._W), member.layout) for name, own in state.optimizer.items()}
+        )
+        assert state.dropout is not None
+        self._program.streams.go_on(row, state.dropout)
+        if isinstance(self._feed, Draws):
+            assert state.draws is not None
+            self._feed.go_on(row, state.draws)
+        log = self._logs[member.index]
+        log.points = {name: dict(points) for name, points in state.points.items()}
+        log.total, log.steps = state.total, state.since
+        self._records[member.index].points = {name: dict(points) for name, points in state.seen.items()}
+        if self._start is not None:  # what is not known is no start at all
+            known = None if state.start is None else self._layout.pad(state.start.to(self._W), member.layout)
+            self._start[row] = math.nan if known is None else known
+
+    def _save(self, leaving: Sequence[int]) -> None:
+        """Keep where the models stand that leave in good order, and now and then where all stand."""
+        if not self._checkpoints:
+            return
+        due = time.monotonic() - self._saved >= SAVE_SECONDS
+        for row in range(len(self._members)) if due else leaving:
+            member, log = self._members[row], self._logs[self._members[row].index]
+            if log.diverged is not None:
+                continue
+            own = {name: self._crop(part, member) for name, part in self._optimizer.state(row).items()}
+            state = Saved(
+                step=self._number,
+                parameters=self._crop(self._W[row], member),
+                buffers={name: buffer.cpu().clone() for name, buffer in self._program.buffers(row).items()},
+                optimizer=own,
+                dropout=self._program.streams.state(row),
+                draws=self._feed.state(row),
+                points=log.points,
+                total=log.total,
+                since=log.steps,
+                start=None if self._start is None else self._crop(self._start[row], member),
+                seen=self._records[member.index].points,
+            )
+            self._checkpoints.save(member.index, member.identity, state)
+        if due:
+            self._saved = time.monotonic()
+
+    def _crop(self, vector: torch.Tensor, member: Member) -> torch.Tensor:
+        return self._layout.crop(vector.detach(), member.layout).cpu()
 
     def _clock_of(self, member: Member) -> float:
         """What the present step of a model is called in reports."""

@@ -13,6 +13,7 @@ from torch import nn
 from physai_inverse.errors import InvalidInput
 from physai_inverse.observations import Config
 from physai_inverse.seeds import child
+from physai_inverse.trainers.batched.checkpoints import Checkpoints, State
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import Layout, layout_of
 from physai_inverse.trainers.batched.perceptrons import ELEMENTWISE, is_plain
@@ -42,6 +43,7 @@ class Member:
         steps: its budget.
         logged: steps at which it is measured.
         flops: floating-point operations of a step; 0 before one was probed.
+        begun: where an earlier training of it stopped; None where it begins anew.
     """
 
     index: int
@@ -54,6 +56,18 @@ class Member:
     steps: int
     logged: tuple[int, ...]
     flops: float = 0.0
+    begun: State | None = None
+
+    @property
+    def start(self) -> int:
+        """The step at which it begins: 0, or where an earlier training of it stopped."""
+        return 0 if self.begun is None else self.begun.step
+
+    @property
+    def identity(self) -> str:
+        """What it is, as far as a state of it must fit."""
+        shapes = {name: list(shape) for name, shape in self.layout.shapes.items()}
+        return f"{dict(sorted(self.config.items()))} {self.seed} {self.recipe} {shapes}"
 
     @cached_property
     def layout(self) -> Layout:
@@ -69,11 +83,14 @@ class Member:
     @cached_property
     def steps_an_epoch(self) -> int:
         """Steps in which all its rows are seen once; 1 where batches are drawn."""
-        return self.order().steps_an_epoch if self.data else 1
+        return Order(len(self.data[0]), self.recipe.batch_size, 0).steps_an_epoch if self.data else 1
 
     def order(self) -> Order:
-        """Begin the stream of its batches."""
-        return Order(len(self.data[0]), self.recipe.batch_size, child(self.seed, "order"))
+        """Give the stream of its batches, at the step at which it begins."""
+        order = Order(len(self.data[0]), self.recipe.batch_size, child(self.seed, "order"))
+        if not order.full:  # which is the same batch at every step
+            order.skip(self.start)
+        return order
 
 
 @dataclass(frozen=True)
@@ -99,10 +116,11 @@ class Nursery:
     Args:
         problem: what is trained.
         convert: to the device and type.
+        checkpoints: where models stand that have been trained before.
     """
 
-    def __init__(self, problem: Problem, convert: Converter) -> None:
-        self._problem, self._convert = problem, convert
+    def __init__(self, problem: Problem, convert: Converter, checkpoints: Checkpoints) -> None:
+        self._problem, self._convert, self._checkpoints = problem, convert, checkpoints
         self._shared: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def make(self, index: int, config: Config, seed: int) -> Member:
@@ -136,7 +154,26 @@ class Nursery:
         member = Member(index, config, seed, recipe, module, data, given, 0, ())
         member.steps = self._steps(member)
         member.logged = self._logged(member)
+        self._resume(member)
         return member
+
+    def _resume(self, member: Member) -> None:
+        """Put a model where an earlier training of it stopped, where there is such a state and it lies on its way.
+
+        A schedule of the rate that ends with the training lies on another way for every length.
+        """
+        if not self._checkpoints or member.recipe.schedule != "constant":
+            return
+        state = self._checkpoints.load(member.index, member.identity)
+        if state is None or state.step > member.steps:
+            return
+        with torch.no_grad():
+            for name, own in member.layout.views(state.parameters).items():
+                member.module.get_parameter(name).copy_(own)
+            for name, buffer in member.module.named_buffers():
+                buffer.copy_(state.buffers[name])
+        member.begun = state
+        member.logged = tuple(sorted({step for step in member.logged if step > state.step} | {state.step}))
 
     def _steps(self, member: Member) -> int:
         problem = self._problem

@@ -7,7 +7,7 @@ Symbols: `X` [k, m, n] the momenta of one matrix in k models.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -28,6 +28,12 @@ class Rest(Protocol):
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
+
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give what is kept of one row."""
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put back what was kept of one row."""
 
 
 def orthogonalize(X: torch.Tensor, *, bfloat16: bool = False) -> torch.Tensor:
@@ -136,6 +142,23 @@ class Muon:
         self._shapes = self._groups()
         if self._rest is not None:
             self._rest.keep(rows)
+
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give the velocity, and what the other rule keeps of its part, in the place of that part."""
+        found = {"B": self._B[row]}
+        if self._rest is not None:
+            for name, part in self._rest.state(row).items():
+                whole = torch.zeros_like(self._B[:1])
+                self._put(whole, part.unsqueeze(0))
+                found[f"rest {name}"] = whole[0]
+        return found
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put all of it back."""
+        self._B[row] = state["B"]
+        if self._rest is not None:
+            kept = {name.removeprefix("rest "): whole for name, whole in state.items() if name != "B"}
+            self._rest.go_on(row, {name: self._part(whole.unsqueeze(0))[0] for name, whole in kept.items()})
 
     def _groups(self) -> dict[str, dict[tuple[int, int], torch.Tensor]]:
         """Matrix to own shape to the rows that have it."""

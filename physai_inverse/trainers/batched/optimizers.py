@@ -8,7 +8,7 @@ moments, `S` second moments, `T` room for what is in between; a column is [k, 1]
 A rate or a decay is a column, or [k, P] where parameters of one model have different ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import torch
@@ -36,6 +36,12 @@ class Rule(Protocol):
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep these rows only."""
+
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give what is kept of one row from step to step, [P] each; views where that can be."""
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put back what was kept of one row."""
 
 
 def column(values: Sequence[float], like: torch.Tensor) -> Column:
@@ -133,6 +139,15 @@ class SGD:
         if self._V is not None:
             self._V = self._V[rows]
 
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give the velocity, where there is one."""
+        return {} if self._V is None else {"V": self._V[row]}
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put the velocity back."""
+        if self._V is not None:
+            self._V[row] = state["V"]
+
 
 class Adam:
     """Adam, or with decoupled weight decay AdamW.
@@ -187,6 +202,14 @@ class Adam:
         self._V, self._S, self._T = self._V[rows], self._S[rows], self._T[rows]
         self._betas = [self._betas[int(row)] for row in rows]
         self._averages(self._V)
+
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give both moments."""
+        return {"V": self._V[row], "S": self._S[row]}
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put both moments back."""
+        self._V[row], self._S[row] = state["V"], state["S"]
 
     def _fused(self, W: torch.Tensor, G: torch.Tensor, lr: float, number: int) -> None:
         """Take the step of a single large model by torch's own kernel, which reads and writes everything once."""
@@ -249,6 +272,14 @@ class RMSprop:
         self._weight, self._epsilon = kept(self._weight, rows), kept(self._epsilon, rows)
         self._S, self._T = self._S[rows], self._T[rows]
 
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give the mean square."""
+        return {"S": self._S[row]}
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put the mean square back."""
+        self._S[row] = state["S"]
+
 
 class Optimizer:
     """Steps every row of a stack by its own recipe.
@@ -262,6 +293,7 @@ class Optimizer:
         layout: of the padded network.
         layouts: of each row's own network, for Muon, whose matrices are not padded.
         bfloat16: iterate Muon in bfloat16, not in the type of the parameters.
+        number: of steps that have been taken before.
     """
 
     def __init__(
@@ -273,6 +305,7 @@ class Optimizer:
         layouts: Sequence[Layout],
         *,
         bfloat16: bool = False,
+        number: int = 0,
     ) -> None:
         make: dict[str, Callable[[Sequence[Recipe], torch.Tensor, Column, Sequence[Layout]], Rule]] = {
             "sgd": lambda chosen, rows, decay, _: SGD(chosen, rows, decay),
@@ -289,7 +322,7 @@ class Optimizer:
                 bfloat16=bfloat16,
             ),
         }
-        self._recipes, self._steps, self._number = list(recipes), list(steps), 0
+        self._recipes, self._steps, self._number = list(recipes), list(steps), number
         self._parts: list[tuple[Rule, slice]] = []
         self._factors = factors(recipes, layout, W)
         self._rates: torch.Tensor | None = None
@@ -322,6 +355,20 @@ class Optimizer:
             scale = rule.scale(self._number) if self._number else None
             found += [None] * (place.stop - place.start) if scale is None else list(scale)
         return found
+
+    def state(self, row: int) -> dict[str, torch.Tensor]:
+        """Give what is kept of one row from step to step, [P] each."""
+        rule, place = self._rule(row)
+        return rule.state(place)
+
+    def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Put back what was kept of one row."""
+        rule, place = self._rule(row)
+        rule.go_on(place, state)
+
+    def _rule(self, row: int) -> tuple[Rule, int]:
+        """Give the rule of a row, and its number there."""
+        return next((rule, row - place.start) for rule, place in self._parts if place.start <= row < place.stop)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these rows only, in their order."""

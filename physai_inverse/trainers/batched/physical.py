@@ -146,6 +146,14 @@ class Streams:
         self.counts: tuple[int, ...] = ()
         self.drawing = True
 
+    def state(self, row: int) -> torch.Tensor:
+        """Give where the stream of a model stands."""
+        return self._sources[row].get_state()
+
+    def go_on(self, row: int, state: torch.Tensor) -> None:
+        """Put the stream of a model where it stood."""
+        self._sources[row].set_state(state)
+
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these models only."""
         self._sources = [self._sources[row] for row in rows]

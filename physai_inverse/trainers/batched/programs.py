@@ -79,7 +79,7 @@ class Alone:
 
     def __init__(self, problem: Problem, member: Member, W: torch.Tensor, *, draws: bool) -> None:
         self._problem, self._member, self._draws = problem, member, draws
-        self._step = 0
+        self._step = member.start
         self.streams = Streams([child(member.seed, "dropout")])
         self.module = member.module
         replace(

@@ -56,6 +56,16 @@ class Order:
             del self._counts[:take]
         return counts
 
+    def skip(self, steps: int) -> None:
+        """Pass over the rows of the next steps."""
+        while steps:
+            if not self._counts:
+                self._begin()
+            take = min(len(self._counts), steps)
+            self._waiting = self._waiting[take:]
+            del self._counts[:take]
+            steps -= take
+
     def _begin(self) -> None:
         """Begin an epoch."""
         order = torch.randperm(self.rows, generator=self._source) if self._shuffles else torch.arange(self.rows)
@@ -112,6 +122,10 @@ class Feed:
         self._counts: list[tuple[int, ...]] = []
         self._next = 0
         self._whole: Batch | None = None
+
+    def state(self, row: int) -> torch.Tensor | None:  # noqa: ARG002 - as of `Draws`
+        """Give nothing: the order of a model follows from its seed and step."""
+        return None
 
     def next(self) -> Batch:
         """Give the next step's batch."""
@@ -174,6 +188,14 @@ class Draws:
     ) -> None:
         self._functions, self._convert = list(functions), convert
         self._sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def state(self, row: int) -> torch.Tensor | None:
+        """Give where the stream of a model stands."""
+        return self._sources[row].get_state()
+
+    def go_on(self, row: int, state: torch.Tensor) -> None:
+        """Put the stream of a model where it stood."""
+        self._sources[row].set_state(state)
 
     def next(self) -> Batch:
         """Give the next step's batch."""

@@ -5,6 +5,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 import torch
@@ -13,6 +14,7 @@ from physai_inverse.errors import TrialFailed
 from physai_inverse.executors.outcome import explain
 from physai_inverse.observations import Config, MetricsLike
 from physai_inverse.seeds import child
+from physai_inverse.trainers.batched.checkpoints import Checkpoints
 from physai_inverse.trainers.batched.devices import (
     MEMORY_SHARE,
     find_device,
@@ -79,14 +81,16 @@ class Session:
     Args:
         problem: what is trained.
         report: is told the curves.
+        folders: where each model stands is kept there; None for nowhere.
     """
 
-    def __init__(self, problem: Problem, report: Report | None) -> None:
+    def __init__(self, problem: Problem, report: Report | None, folders: Sequence[Path] | None = None) -> None:
         self._problem, self._told = problem, Told(report)
         self._device = find_device(problem.device)
         self._dtype = torch.float64 if problem.precision == "float64" else torch.float32
         self._convert = Converter(self._device, self._dtype)
-        self._nursery = Nursery(problem, self._convert)
+        self._checkpoints = Checkpoints(folders)
+        self._nursery = Nursery(problem, self._convert, self._checkpoints)
         self._observer = Observer(problem, self._convert)
         self._results: dict[int, Result] = {}
         self._configs: Sequence[Config] = ()
@@ -171,7 +175,7 @@ class Session:
         for group in groups.values():
             whole = Candidate(tuple(member for member, _ in group), tuple(found for _, found in group))
             reason = self._lonely(whole)
-            works = [Work(member.steps, found.flops, found.bytes) for member, found in group]
+            works = [Work(member.steps - member.start, found.flops, found.bytes) for member, found in group]
             stacks = [[place] for place in range(len(group))] if reason else cut(works, costs, memory)
             candidates += [whole.part(chosen, reason) for chosen in stacks]
         return candidates, left
@@ -194,7 +198,7 @@ class Session:
         if self._problem.draw is not None or fixed:
             rows = (len(member.data[0]) if member.data else 0, len(found.batch[0]))
         given = tuple((tensor.dtype, tuple(tensor.shape)) for tensor in member.given)
-        return structure(member.module, sizes=False), data, rows, given, found.draws
+        return structure(member.module, sizes=False), data, rows, given, found.draws, member.start
 
     def _train(self, candidate: Candidate) -> list[Candidate]:
         """Train one candidate; give what is to be tried in its place where it could not be."""
@@ -212,6 +216,7 @@ class Session:
                 feed,
                 self._told,
                 self._observer,
+                self._checkpoints,
             )
             for member, finished in run.train():
                 try:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, overload
 
 from physai_inverse.errors import InvalidInput, TrialFailed
@@ -88,6 +89,7 @@ class BatchedTrainer(Problem):
 
     takes: ClassVar[frozenset[str]] = frozenset({"report"})
     trains_together: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.draw is None):
@@ -108,15 +110,25 @@ class BatchedTrainer(Problem):
         choose(observed(self).what, met_by(self.views, None))
 
     @overload
-    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+    def __call__(
+        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
+    ) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+        self,
+        configs: Sequence[Config],
+        seeds: Sequence[int],
+        report: Report | None = None,
+        checkpoint: Sequence[Path] | None = None,
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+        self,
+        configs: Config | Sequence[Config],
+        seeds: int | Sequence[int],
+        report: object = None,
+        checkpoint: Path | Sequence[Path] | None = None,
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
         """Train one configuration, or many.
 
@@ -125,6 +137,8 @@ class BatchedTrainer(Problem):
             seeds: one seed, or one for each.
             report: `report(step, metrics)` for one, `report(index, step, metrics)` for many; is told what is
                 measured, and gives True to stop that training.
+            checkpoint: a folder that is there, or one for each. A training whose state is in its folder goes on
+                from there; where it ends, or is stopped, its state is kept.
 
         Returns:
             Metrics; for many a list, in which a training that failed stands as its `TrialFailed`: the others go
@@ -140,14 +154,20 @@ class BatchedTrainer(Problem):
             if isinstance(seeds, bool) or not isinstance(seeds, int):
                 raise InvalidInput(f"`seeds` must be one whole number for one configuration, not {seeds!r}.")
             told = None if report is None else OneReport(report)
-            (found,) = Session(self, told).train([configs], [seeds])
+            if checkpoint is not None and not isinstance(checkpoint, Path):
+                raise InvalidInput(f"`checkpoint` must be a folder as Path, not {type(checkpoint).__name__}.")
+            folders = None if checkpoint is None else [checkpoint]
+            (found,) = Session(self, told, folders).train([configs], [seeds])
             if isinstance(found, BaseException):
                 raise found
             return as_metrics(found)
         if isinstance(seeds, int) or len(configs) != len(seeds):
             raise InvalidInput("`seeds` must be a list with one seed for each configuration.")
+        if checkpoint is not None and (isinstance(checkpoint, Path) or len(checkpoint) != len(configs)):
+            raise InvalidInput("`checkpoint` must be a list with one folder for each configuration.")
         results: list[dict[str, Metric] | TrialFailed] = []
-        for index, given in enumerate(Session(self, report).train(configs, seeds)):  # type: ignore[arg-type]
+        session = Session(self, report, checkpoint)  # type: ignore[arg-type]  # a report on many
+        for index, given in enumerate(session.train(configs, seeds)):
             failed: BaseException | None = given if isinstance(given, BaseException) else None
             if failed is None:
                 try:
@@ -180,6 +200,7 @@ class AbstractBatched(ABC):
 
     takes: ClassVar[frozenset[str]] = frozenset({"report"})
     trains_together: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
     lasting: ClassVar[tuple[str, ...]] = ("parameters",)
 
     stop_early: bool = field(default=False, kw_only=True, repr=False)
@@ -189,15 +210,25 @@ class AbstractBatched(ABC):
         """Give the trainer that does the work."""
 
     @overload
-    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+    def __call__(
+        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
+    ) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+        self,
+        configs: Sequence[Config],
+        seeds: Sequence[int],
+        report: Report | None = None,
+        checkpoint: Sequence[Path] | None = None,
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+        self,
+        configs: Config | Sequence[Config],
+        seeds: int | Sequence[int],
+        report: object = None,
+        checkpoint: Path | Sequence[Path] | None = None,
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
         """Train one configuration or many together; see `BatchedTrainer`.
 
@@ -206,4 +237,4 @@ class AbstractBatched(ABC):
                 value that cannot be meant.
             TrialFailed: the device is not there.
         """
-        return self.batched()(configs, seeds, report)  # type: ignore[arg-type]  # both of one, or both of many
+        return self.batched()(configs, seeds, report, checkpoint)  # type: ignore[arg-type]  # both of one, or both of many

@@ -71,15 +71,25 @@ class TaskTrainer(AbstractBatched):
     settings: tuple[tuple[str, Setting], ...]
 
     @overload
-    def __call__(self, configs: Config, seeds: int, report: object = None) -> dict[str, Metric]: ...
+    def __call__(
+        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
+    ) -> dict[str, Metric]: ...
 
     @overload
     def __call__(
-        self, configs: Sequence[Config], seeds: Sequence[int], report: Report | None = None
+        self,
+        configs: Sequence[Config],
+        seeds: Sequence[int],
+        report: Report | None = None,
+        checkpoint: Sequence[Path] | None = None,
     ) -> list[dict[str, Metric] | TrialFailed]: ...
 
     def __call__(
-        self, configs: Config | Sequence[Config], seeds: int | Sequence[int], report: object = None
+        self,
+        configs: Config | Sequence[Config],
+        seeds: int | Sequence[int],
+        report: object = None,
+        checkpoint: Path | Sequence[Path] | None = None,
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
         """Train one configuration or many together; see `BatchedTrainer`.
 
@@ -90,7 +100,7 @@ class TaskTrainer(AbstractBatched):
         """
         trainer = self.trainer()
         if isinstance(trainer, BatchedTrainer):
-            return super().__call__(configs, seeds, report)  # type: ignore[arg-type]
+            return super().__call__(configs, seeds, report, checkpoint)  # type: ignore[arg-type]
         if isinstance(configs, Mapping):
             return as_metrics(trainer(configs, seeds))
         assert not isinstance(seeds, int)
