@@ -40,8 +40,8 @@ RULES: Mapping[str, Callable[[Recording, int], Policy]] = {
     "mediators and map": lambda recording, seed: Ours(recording, seed, mediators=True, expected=True),
 }
 LOOPS, BUDGET, POOL = 6, 20.0, 500
-"""Searches for each way in which the map learns of stopped trainings, full trainings of each, and trainings to choose
-from."""
+"""Searches for each way in which the map learns of stopped trainings, full trainings' worth of each, and trainings
+to choose from."""
 COLUMNS = ("saved", "stops", "wrong", "beaten", "missed", "regret")
 
 
