@@ -69,13 +69,14 @@ def compared(recording: Recording, *, studies: int, trainings: int) -> dict[str,
 
 def summary(runs: list[Replay]) -> dict[str, Any]:
     """Add studies up."""
-    stops = max(sum(run.stops for run in runs), 1)
+    stopped = sum(run.stops for run in runs)
+    stops = max(stopped, 1)
     saved = np.array([run.saved for run in runs])
     missed = np.array([run.missed for run in runs])
     return {
         "saved": rounded(float(saved.mean())),
         "saved error": rounded(float(saved.std(ddof=1) / np.sqrt(len(runs)))),
-        "stops": rounded(stops / len(runs)),
+        "stops": rounded(stopped / len(runs)),
         "wrong": rounded(sum(run.wrong for run in runs) / stops),
         "beaten": rounded(sum(run.beaten for run in runs) / stops),
         "missed": rounded(float(missed.mean())),
