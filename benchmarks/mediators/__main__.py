@@ -1,6 +1,6 @@
 """Replay rules for stopping on recorded trainings, and say what tells of their ends.
 
-    python -m benchmarks.mediators --studies 12 --trainings 60
+    python -m benchmarks.mediators --studies 10 --trainings 60
 
 Each study draws its trainings from a recording, in a random order; all rules see the same studies. Wrong is a stop
 of a training that would have been among the best three of its study; beaten, of one that would have beaten the
@@ -135,7 +135,7 @@ def as_rows(found: Mediators) -> dict[str, Any]:
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=12)
+    parser.add_argument("--studies", type=int, default=10)
     parser.add_argument("--trainings", type=int, default=60)
     options = parser.parse_args()
     recordings = [trained("digits"), trained("modular_addition"), *map(published, INSTANCES)]
