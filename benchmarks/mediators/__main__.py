@@ -1,6 +1,6 @@
 """Replay rules for stopping on recorded trainings, and say what tells of their ends.
 
-    python -m benchmarks.mediators --studies 20 --trainings 60
+    python -m benchmarks.mediators --studies 10 --trainings 60
 
 Each study draws its trainings from a recording, in a random order; all rules see the same studies. Wrong is a stop
 of a training that would have been among the best three of its study; beaten, of one that would have beaten the
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.mediators import forward
 from benchmarks.mediators.policies import Halving, Line, Median, Never, Ours
 from benchmarks.mediators.recordings import Recording, published, trained
 from benchmarks.mediators.replays import Policy, Replay, drawn, replay
@@ -38,6 +39,9 @@ RULES: Mapping[str, Callable[[Recording, int], Policy]] = {
     "map": lambda recording, seed: Ours(recording, seed, expected=True),
     "mediators and map": lambda recording, seed: Ours(recording, seed, mediators=True, expected=True),
 }
+LOOPS, BUDGET, POOL = 6, 20.0, 500
+"""Searches for each way in which the map learns of stopped trainings, full trainings' worth of each, and trainings
+to choose from."""
 COLUMNS = ("saved", "stops", "wrong", "beaten", "missed", "regret")
 
 
@@ -65,13 +69,14 @@ def compared(recording: Recording, *, studies: int, trainings: int) -> dict[str,
 
 def summary(runs: list[Replay]) -> dict[str, Any]:
     """Add studies up."""
-    stops = max(sum(run.stops for run in runs), 1)
+    stopped = sum(run.stops for run in runs)
+    stops = max(stopped, 1)
     saved = np.array([run.saved for run in runs])
     missed = np.array([run.missed for run in runs])
     return {
         "saved": rounded(float(saved.mean())),
         "saved error": rounded(float(saved.std(ddof=1) / np.sqrt(len(runs)))),
-        "stops": rounded(stops / len(runs)),
+        "stops": rounded(stopped / len(runs)),
         "wrong": rounded(sum(run.wrong for run in runs) / stops),
         "beaten": rounded(sum(run.beaten for run in runs) / stops),
         "missed": rounded(float(missed.mean())),
@@ -130,7 +135,7 @@ def as_rows(found: Mediators) -> dict[str, Any]:
 def main() -> None:
     """Run, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=20)
+    parser.add_argument("--studies", type=int, default=10)
     parser.add_argument("--trainings", type=int, default=60)
     options = parser.parse_args()
     recordings = [trained("digits"), trained("modular_addition"), *map(published, INSTANCES)]
@@ -147,6 +152,12 @@ def main() -> None:
             "replays": replays,
             "tells of the end": {item.name: telling(item, options.trainings) for item in recordings[:2]},
             "grokking": grokking(),
+            "forward map": {
+                item.name: forward.compared(
+                    item, studies=options.studies, trainings=options.trainings, loops=LOOPS, budget=BUDGET
+                )
+                for item in (*recordings[:2], recordings[3].take(np.arange(POOL)))
+            },
         },
     )
 

@@ -63,8 +63,8 @@ def early_table(found: "Mediators") -> "Table":
 def ending_table(found: "Mediators") -> "Table":
     """Show each metric that was measured at the end."""
     table = new_table(
-        f"What goes with {found.metric} at the end: no mediator, since it is measured too late to be one",
-        "rank: correlation whatever the configuration; gain: as above",
+        f"What goes with {found.metric} at the end: no mediators",
+        "measured too late to be mediators; rank: correlation whatever the configuration; gain: as above",
     )
     table.add_column("metric", overflow="fold")
     for heading in ("rank", "gain over config"):

@@ -1,18 +1,14 @@
 """What a training will have in the end, from what it has now: a line through finished ones, with its error.
 
 The line is in the metric's own latest value; in a further input only where that predicts finished trainings that
-were left out better by `GAIN` nats in all. It is then fitted again with weights that fall with the distance from
-what is predicted for this training, since trainings that go badly err in other ways and by more. The deviation is
-widened until the line's intervals hold `CALIBRATED` of the trainings left out, by the same weights.
+were left out better by `GAIN` nats in all. The deviation is widened until the line's intervals hold `CALIBRATED`
+of the trainings left out (split conformal on leave-one-out residuals).
 
-Symbols: X inputs ``[n, p]``; v ends ``[n]``; w weights ``[n]``; h leverage; e residual; s residual deviation.
+Symbols: X inputs ``[n, p]``; v ends ``[n]``; h leverage; e residual; s residual deviation.
 
-Source: local lines, Cleveland, "Robust locally weighted regression and smoothing scatterplots" (Journal of the
-American Statistical Association 74, 1979); residuals with their leverages, Vovk, Gammerman & Shafer, "Algorithmic
-Learning in a Random World" (2005), section 2.3; weighted quantiles of them, Tibshirani, Barber, Candes & Ramdas,
-"Conformal prediction under covariate shift" (NeurIPS 2019); held-out residuals e / (1 - h), Allen, "The
-relationship between variable selection and data augmentation and a method for prediction" (Technometrics 16,
-1974).
+Source: Vovk, Gammerman & Shafer, "Algorithmic Learning in a Random World" (2005), section 2.3 (residuals with
+their leverages); held-out residuals e / (1 - h): Allen, "The relationship between variable selection and data
+augmentation and a method for prediction" (Technometrics 16, 1974).
 """
 
 import math
@@ -32,10 +28,6 @@ MOST_INPUTS = 2
 """Further inputs of a line."""
 LEAST_ROWS = 8
 """Trainings from which further inputs are looked at."""
-NEAR = 1.0
-"""Distance of predictions, in their standard deviations, at which a weight has fallen to exp(-1/2)."""
-LEAST_FREEDOM = 3.0
-"""Degrees of freedom that the weights must leave; else all weigh the same."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ class Forecast:
 
     expected: float
     width: float
-    freedom: float
+    freedom: int
     inputs: tuple[str, ...]
 
     def below(self, value: float) -> float:
@@ -91,9 +83,6 @@ def forecast(
         pair = usable[better]
         assert pair is not None
         columns, here = [*columns, pair[0]], [*here, pair[1]]
-    near = line.near()
-    if near is not None:
-        line = _Line.through(columns, here, ends, near)
     return line.forecast(used)
 
 
@@ -111,91 +100,49 @@ def _standardised(values: "np.ndarray", now: float) -> "tuple[np.ndarray, float]
 
 @dataclass(frozen=True)
 class _Line:
-    """A least-squares line and where it is asked.
-
-    Args:
-        expected: there.
-        reach: x' (X' W X)^-1 x.
-        fitted: ``[n]``.
-        ends: ``[n]``.
-        leverages: ``[n]``.
-        weights: ``[n]``.
-        num_inputs: p.
-    """
+    """A least-squares line and where it is asked."""
 
     expected: float
     reach: float
-    fitted: "np.ndarray"
-    ends: "np.ndarray"
+    errors: "np.ndarray"
     leverages: "np.ndarray"
-    weights: "np.ndarray"
+    size: float
     num_inputs: int
 
     @classmethod
-    def through(
-        cls,
-        columns: "Sequence[np.ndarray]",
-        here: Sequence[float],
-        ends: "np.ndarray",
-        weights: "np.ndarray | None" = None,
-    ) -> "_Line":
+    def through(cls, columns: "Sequence[np.ndarray]", here: Sequence[float], ends: "np.ndarray") -> "_Line":
         """Fit; columns that cannot be told apart share their slope."""
         import numpy as np
 
         X, x = np.stack(columns, axis=1), np.array(here)
-        w = np.ones(len(ends)) if weights is None else weights
-        centre = w @ X / w.sum()
+        centre = X.mean(axis=0)
         centre[0] = 0.0
         X, x = X - centre, x - centre
-        gram = X.T @ (w[:, None] * X)
+        gram = X.T @ X
         size = np.sqrt(np.maximum(np.diagonal(gram), 1e-300))
         inverse = np.linalg.pinv(gram / np.outer(size, size), rcond=1e-10, hermitian=True) / np.outer(size, size)
-        b = inverse @ (X.T @ (w * ends))
-        leverages = np.minimum(w * np.einsum("ij,jk,ik->i", X, inverse, X), 1.0 - 1e-9)
-        return cls(float(x @ b), float(x @ inverse @ x), X @ b, ends, leverages, w, X.shape[1])
+        b = inverse @ (X.T @ ends)
+        leverages = np.minimum(np.einsum("ij,jk,ik->i", X, inverse, X), 1.0 - 1e-9)
+        largest = max(float(np.abs(ends).max()), 1e-288)
+        return cls(float(x @ b), float(x @ inverse @ x), ends - X @ b, leverages, largest, X.shape[1])
 
     @property
     def merit(self) -> float:
-        """Log density of the ends when each is left out, up to a constant; of equal weights."""
+        """Log density of the ends when each is left out, up to a constant."""
         import numpy as np
 
-        left_out = (self.ends - self.fitted) / (1.0 - self.leverages)
-        square = max(float(np.mean(left_out**2)), self._least**2, 1e-300)
-        return -0.5 * len(left_out) * math.log(square)
-
-    def near(self) -> "np.ndarray | None":
-        """Weigh trainings by how near their predictions are; None where too few would be left."""
-        import numpy as np
-
-        spread = float(np.std(self.fitted))
-        if not spread > self._least:
-            return None
-        square = ((self.fitted - self.expected) / (NEAR * spread)) ** 2
-        w = np.exp(-0.5 * (square - square.min()))  # the nearest weighs one, however far it is
-        if w.sum() ** 2 / np.sum(w**2) < self.num_inputs + LEAST_FREEDOM:
-            return None
-        return np.asarray(w)
-
-    @property
-    def _least(self) -> float:
-        """What counts as no error: rounding."""
-        import numpy as np
-
-        return 1e-12 * max(float(np.abs(self.ends).max()), 1e-288)
+        left_out = self.errors / (1.0 - self.leverages)
+        return -0.5 * len(left_out) * math.log(max(float(np.mean(left_out**2)), (1e-12 * self.size) ** 2, 1e-300))
 
     def forecast(self, inputs: tuple[str, ...]) -> Forecast:
         """Widen the line's error until its intervals hold."""
         import numpy as np
         from scipy.special import stdtrit
 
-        w, error = self.weights, self.ends - self.fitted
-        num = float(w.sum() ** 2 / np.sum(w**2))
+        num = len(self.errors)
         freedom = num - self.num_inputs
-        variance = float(w @ error**2 / w.sum()) * num / freedom
-        deviation = max(math.sqrt(variance), self._least)
-        unseen = np.abs(error) / (deviation * np.sqrt(1.0 - self.leverages))
-        order = np.argsort(unseen)
-        share = np.cumsum(w[order]) / (w.sum() + w.max())  # the training itself stands beyond all others
-        reached = unseen[order][min(int(np.searchsorted(share, CALIBRATED - 1e-12)), len(unseen) - 1)]
+        deviation = max(float(np.sqrt(self.errors @ self.errors / freedom)), 1e-12 * self.size)
+        unseen = np.sort(np.abs(self.errors) / (deviation * np.sqrt(1.0 - self.leverages)))
+        reached = unseen[min(int(np.ceil((num + 1) * CALIBRATED)), num) - 1]
         widened = max(1.0, float(reached / stdtrit(freedom, 0.5 + 0.5 * CALIBRATED)))
         return Forecast(self.expected, deviation * widened * math.sqrt(1.0 + self.reach), freedom, inputs)

@@ -14,10 +14,11 @@ from physai_inverse.report.maps import plot_map, telling_surfaces
 from physai_inverse.report.matrix import plot_metrics
 from physai_inverse.report.progress import plot_progress
 from physai_inverse.report.slices import centre_of, plot_slices
-from physai_inverse.report.telling import plot_mediators
+from physai_inverse.report.telling import telling_figure
 from physai_inverse.report.tradeoffs import plot_tradeoff
 from physai_inverse.report.trust import plot_predicted
 from physai_inverse.study import Study
+from physai_inverse.understanding import Mediators
 
 NUM_MAPS = 3
 MOST_NAMED = 60
@@ -75,8 +76,9 @@ def _figures(study: Study, baseline: Study | None, labels: Mapping[str, str]) ->
             yield "progress", partial(plot_progress, study, baseline, labels=labels)
         for wish in wishes:
             yield f"progress-{wish}", partial(plot_progress, study, baseline, metric=wish, labels=labels)
-    if _has_curves(study):
-        yield "mediators", partial(plot_mediators, study, labels=labels)
+    told = _told(study)
+    if told is not None and told.early:
+        yield "mediators", partial(telling_figure, told, labels)
     yield "metrics", partial(plot_metrics, study, labels=labels)
     try:
         metrics = list(study.forward_map().models)
@@ -96,11 +98,11 @@ def _figures(study: Study, baseline: Study | None, labels: Mapping[str, str]) ->
             yield f"tradeoff-{metric}", made
 
 
-def _has_curves(study: Study) -> bool:
+def _told(study: Study) -> Mediators | None:
     try:
-        return bool(study.mediators().early)
+        return study.mediators()
     except (NotFound, FitFailed):
-        return False
+        return None
 
 
 def _pairs(study: Study, metric: str) -> list[tuple[str, str]]:

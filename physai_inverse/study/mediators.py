@@ -65,7 +65,9 @@ def mediators(study: Watched, metric: str | None = None) -> "Mediators":
         NotFound: no finished training has the metric.
         FitFailed: the process of the metric could not be fitted.
     """
-    asked = metric or study.objective.metrics[0]
+    asked = metric or next(iter(study.objective.metrics), None)
+    if asked is None:
+        raise NotFound("The objective speaks of no metric; name one, for example `mediators('val_loss')`.")
     trials = [trial for trial in study.store.trials(study.name, curves=True) if whole(trial, study.fidelity)]
     if not any(asked in trial.metrics for trial in trials):
         named = sorted({name for trial in trials for name in trial.metrics})
