@@ -104,7 +104,7 @@ class Run:
             bfloat16=problem.bfloat16_muon,
         )
         self._losses: list[torch.Tensor] = []
-        self._number = 0
+        self._number = self._shared = 0
         self._clock = time.perf_counter()
 
     def train(self) -> Iterator[tuple[Member, Finished]]:
@@ -219,8 +219,8 @@ class Run:
         now = time.perf_counter()
         for member in self._members:
             self._logs[member.index].seconds += (now - self._clock) / len(self._members)
-        self._observer.trained(now - self._clock)
-        self._clock = now
+        self._observer.trained(now - self._clock, (self._number - self._shared) * len(self._members))
+        self._clock, self._shared = now, self._number
 
     def _finished(self, row: int, member: Member) -> Finished:
         log = self._logs[member.index]

@@ -38,11 +38,18 @@ def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tens
     Source: for ReLU "Training dynamics of A Single ReLU Neuron" and "Physics of Feature Learning 1"
     (kindxiaoming.github.io).
     """
-    slopes = torch.func.grad(lambda inputs: activation(inputs).sum())(Z)
+    inputs = Z.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+    return states_of(slopes)
+
+
+def states_of(slopes: torch.Tensor) -> UnitStates:
+    """Sort units by the slopes [N, D] of their activation function; see `unit_states`."""
     dead = slopes.abs().amax(dim=0) < DEAD_SLOPE
     varying = slopes.amax(dim=0) - slopes.amin(dim=0) > LINEAR_RANGE
     nonlinear = (varying & ~dead).sum()
-    return UnitStates(dead.sum(), Z.shape[1] - dead.sum() - nonlinear, nonlinear)
+    return UnitStates(dead.sum(), slopes.shape[1] - dead.sum() - nonlinear, nonlinear)
 
 
 def active_rate(H: torch.Tensor) -> torch.Tensor:
