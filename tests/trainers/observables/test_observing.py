@@ -69,7 +69,7 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_stack_gives_what_each_of_its_models_gives_alone(loops: list[str]) -> None:
-    train = trainer("all", observe_at=5, precision="float64")
+    train = trainer("all", precision="float64")
     (line,) = train.plan(CONFIGS, [0, 1, 2, 3])
     assert line.startswith("together")
     stacked = trained(train, CONFIGS)
@@ -77,13 +77,14 @@ def test_a_stack_gives_what_each_of_its_models_gives_alone(loops: list[str]) -> 
     for seed, (config, metrics) in enumerate(zip(CONFIGS, stacked, strict=True)):
         alone = train(config, seed)
         assert set(alone) == set(metrics)
-        assert len(set(alone)) > 100
+        assert len(set(alone)) > 60
         for name in set(alone) - TIMED:
             assert float(metrics[name]) == pytest.approx(float(alone[name]), rel=1e-6, abs=1e-9), name
 
 
 def test_observing_does_not_change_the_training() -> None:
-    watched, plain = (trained(trainer(*what, observe_at="powers"), CONFIGS) for what in (["all"], []))
+    groups = ["weights", "gradients", "activations", "sharpness"]
+    watched, plain = (trained(trainer(*what, observe_at="powers"), CONFIGS) for what in (groups, []))
     for one, other in zip(watched, plain, strict=True):
         assert other["loss_curve"] == one["loss_curve"]
         assert not {"weight_norm", "observe_seconds"} & set(other)
