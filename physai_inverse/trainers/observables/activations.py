@@ -191,6 +191,22 @@ def neural_collapse(
     )
 
 
+def surprises(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Give the cross-entropies [...] of classes [...] under scores [..., V], in nats; NaN for a class beyond V."""
+    V = scores.shape[-1]
+    logs = torch.log_softmax(scores.double(), dim=-1)
+    found = -logs.gather(-1, labels.clamp(0, V - 1).unsqueeze(-1)).squeeze(-1)
+    return torch.where((labels >= 0) & (labels < V), found, torch.nan)
+
+
+def explained(guessed: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Give R2 of guesses [N, targets], the mean over targets that vary; NaN where none does."""
+    variance = (truth - truth.mean(dim=0)).square().sum(dim=0)
+    varies = variance > 0
+    R2 = 1 - (guessed - truth).square().sum(dim=0) / torch.where(varies, variance, 1.0)
+    return (R2 * varies).sum() / varies.sum()
+
+
 def probe(H: torch.Tensor, Y: torch.Tensor, *, ridge: float = 1e-3) -> tuple[torch.Tensor, torch.Tensor]:
     """Predict targets from activations by a linear map with intercept, fitted on half of the samples.
 

@@ -411,12 +411,11 @@ def listening(module: nn.Module) -> Iterator[tuple[list[Hidden], list[torch.Tens
     def after(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
         def note(part: nn.Module, given: tuple[torch.Tensor, ...], found: torch.Tensor) -> None:  # noqa: ARG001
             Z = inputs.pop(name)
-            if Z.dim() < 2:
-                return
             times = sum(layer.name.partition("#")[0] == name for layer in hidden)
             own = f"{name}#{times + 1}" if times else name
             H = found.clone() if getattr(part, "inplace", False) else found
-            hidden.append(Hidden(own, Z.reshape(-1, Z.shape[-1]), H.reshape(-1, H.shape[-1]), part))
+            units = Z.shape[-1] if Z.dim() > 1 else 1  # a single unit comes without a dimension of its own
+            hidden.append(Hidden(own, Z.reshape(-1, units), H.reshape(-1, units), part))
 
         return note
 
