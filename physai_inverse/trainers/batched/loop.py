@@ -110,7 +110,7 @@ class Run:
             number=members[0].start,
         )
         self._losses: list[torch.Tensor] = []
-        self._number = members[0].start
+        self._number = self._shared = members[0].start
         for row, member in enumerate(members):
             if member.begun is not None:
                 self._go_on(row, member, member.begun)
@@ -283,8 +283,8 @@ class Run:
         now = time.perf_counter()
         for member in self._members:
             self._logs[member.index].seconds += (now - self._clock) / len(self._members)
-        self._observer.trained(now - self._clock)
-        self._clock = now
+        self._observer.trained(now - self._clock, (self._number - self._shared) * len(self._members))
+        self._clock, self._shared = now, self._number
 
     def _finished(self, row: int, member: Member) -> Finished:
         log = self._logs[member.index]

@@ -29,6 +29,9 @@ ROWS = 256
 DEAR = frozenset({"gradient", "top", "trace", "hessian"})
 """Needs whose computation several observables share, so that the first of them pays for all."""
 
+GUESSES = {0: 0.2, 1: 1.0, 2: 3.0, 3: 20.0, 4: 3.0}
+"""Cost to the steps of training that an observable takes as long as, where it has not been measured yet."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -109,6 +112,7 @@ class Observer:
         self.budget = Budget(self._observe.share)
         self._too_dear = f"observing would take more than {self._observe.share or 0:.3g} of the time of training"
         self._prices: dict[str, float] = {}
+        self._steps = 0
         self._batches: dict[int, tuple[Batches, float | None]] = {}
         self._shared: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._reasons: dict[tuple[str, str], int] = {}
@@ -124,9 +128,10 @@ class Observer:
         """Say whether something is observed that needs this."""
         return need in self._chosen.needs
 
-    def trained(self, seconds: float) -> None:
-        """Take note of time in which was trained."""
+    def trained(self, seconds: float, steps: int) -> None:
+        """Take note of time in which was trained, and of the steps of all models in it."""
         self.budget.trained += seconds
+        self._steps += steps
 
     def look(self, states: Sequence[State], records: Sequence[Record], step: int, *, last: bool) -> float:
         """Look at some models, and note what is seen.
@@ -209,7 +214,8 @@ class Observer:
         refused: set[str] = set()
         for item in self._of_views:
             shared = DEAR & set(item.needs)
-            price = self._prices.get(item.name, 0.0) * len(states)
+            pace = self.budget.trained / max(self._steps, 1)
+            price = self._prices.get(item.name, GUESSES[item.cost] * pace) * len(states)
             if refused & shared or not self.budget.allows(price):
                 refused |= shared
                 for record in records:

@@ -38,11 +38,18 @@ def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tens
     Source: for ReLU "Training dynamics of A Single ReLU Neuron" and "Physics of Feature Learning 1"
     (kindxiaoming.github.io).
     """
-    slopes = torch.func.grad(lambda inputs: activation(inputs).sum())(Z)
+    inputs = Z.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
+    return states_of(slopes)
+
+
+def states_of(slopes: torch.Tensor) -> UnitStates:
+    """Sort units by the slopes [N, D] of their activation function; see `unit_states`."""
     dead = slopes.abs().amax(dim=0) < DEAD_SLOPE
     varying = slopes.amax(dim=0) - slopes.amin(dim=0) > LINEAR_RANGE
     nonlinear = (varying & ~dead).sum()
-    return UnitStates(dead.sum(), Z.shape[1] - dead.sum() - nonlinear, nonlinear)
+    return UnitStates(dead.sum(), slopes.shape[1] - dead.sum() - nonlinear, nonlinear)
 
 
 def active_rate(H: torch.Tensor) -> torch.Tensor:
@@ -182,6 +189,22 @@ def neural_collapse(
         (W / W.norm() - M / M.norm()).square().sum(),
         (answers != nearest).double().mean(),
     )
+
+
+def surprises(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Give the cross-entropies [...] of classes [...] under scores [..., V], in nats; NaN for a class beyond V."""
+    V = scores.shape[-1]
+    logs = torch.log_softmax(scores.double(), dim=-1)
+    found = -logs.gather(-1, labels.clamp(0, V - 1).unsqueeze(-1)).squeeze(-1)
+    return torch.where((labels >= 0) & (labels < V), found, torch.nan)
+
+
+def explained(guessed: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Give R2 of guesses [N, targets], the mean over targets that vary; NaN where none does."""
+    variance = (truth - truth.mean(dim=0)).square().sum(dim=0)
+    varies = variance > 0
+    R2 = 1 - (guessed - truth).square().sum(dim=0) / torch.where(varies, variance, 1.0)
+    return (R2 * varies).sum() / varies.sum()
 
 
 def probe(H: torch.Tensor, Y: torch.Tensor, *, ridge: float = 1e-3) -> tuple[torch.Tensor, torch.Tensor]:

@@ -40,8 +40,8 @@ GROUPS: Mapping[str, str] = MappingProxyType(
 COSTS: Mapping[int, str] = MappingProxyType(
     {
         0: "nothing: a look at parameters or curves",
-        1: "a forward pass",
-        2: "a backward pass",
+        1: "about a forward pass",
+        2: "about a backward pass",
         3: "tens of backward passes",
         4: "dense linear algebra, which grows fast with the width",
     }

@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import nn
@@ -16,9 +16,19 @@ from physai_inverse.seeds import child
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.observables import curvature
 from physai_inverse.trainers.observables.registry import Observable
-from physai_inverse.trainers.observables.view import MAX_ROW_GRADIENTS, Batch, Batches, Given, Missing, Model, View
+from physai_inverse.trainers.observables.view import (
+    MAX_ROW_GRADIENTS,
+    Batch,
+    Batches,
+    Given,
+    Missing,
+    Model,
+    View,
+    Wanted,
+)
 
 Values: TypeAlias = dict[str, float]
+T = TypeVar("T")
 TOLERANCE = 1e-2
 PRODUCTS = 40
 PROBES = 16
@@ -96,18 +106,46 @@ class Stack:
     def _measure(self, item: Observable, *, layers: bool) -> list[Observed]:
         if len(self._subjects) > 1:
             with contextlib.suppress(Exception):  # what `vmap` refuses, and what a user's code raises
-                return self._together(item, layers=layers)
+                return self._provided(lambda: self._together(item, layers=layers))
             if self._ones is None:
                 self._ones = [Stack(self.model, [subject]) for subject in self._subjects]
             return [stack._measure(item, layers=layers)[0] for stack in self._ones]
         try:
             with isolated(child(self._subjects[0].seed, "observing")):
-                self._prepare(item)
-                view = self.view(0)
-                found = self._found(item, view, layers=layers)
+                return self._provided(lambda: self._alone(item, layers=layers))
         except Exception as error:  # the boundary of foreign code: anything may come
             return [Observed(missing={item.name: _reason(error)})]
-        return _sorted({name: torch.as_tensor(value).reshape(1) for name, value in found.items()}, 1)
+
+    def _provided(self, function: Callable[[], T]) -> T:
+        """Call a function, and compute beforehand what it turns out to want."""
+        while True:
+            try:
+                return function()
+            except Wanted as wanted:
+                self._provide(wanted.need)
+
+    def _provide(self, need: str) -> None:
+        """Compute something for all models, and keep it."""
+        assert need not in self._known
+        if need == "hidden":
+            self._listen()
+        elif need == "slopes":
+            self._known["slopes"] = self._provided(self._slopes)
+        else:
+            makers: dict[str, Callable[[], object]] = {
+                "gradient": self._gradient,
+                "halves": self._halves,
+                "row_gradients": self._row_gradients,
+                "top": self._top,
+                "scaled": lambda: self._top(scaled=True),
+                "trace": self._trace,
+                "hessian": self._hessian,
+            }
+            self._known[need] = makers[need]()
+
+    def _alone(self, item: Observable, *, layers: bool) -> list[Observed]:
+        found = self._found(item, self.view(0), layers=layers)
+        return _sorted({name: torch.as_tensor(value).unsqueeze(0) for name, value in found.items()}, 1)
 
     def view(self, place: int) -> View:
         """Give the view of one model, with what has been computed so far."""
@@ -118,7 +156,6 @@ class Stack:
         )
 
     def _together(self, item: Observable, *, layers: bool) -> list[Observed]:
-        self._prepare(item)
         flat, buffers, _ = self._arguments("rows", slice(0, len(self._subjects)))
         batches = [self._batch(which) for which in ("rows", "seen", "curved")]
         payload: dict[str, object] = {
@@ -145,11 +182,9 @@ class Stack:
                 for name, value in self._found(item, view, layers=layers).items()
             }
 
-        size = self.model.layout.size * flat.element_size() * MAX_ROW_GRADIENTS
-        chunk = max(ROOM // max(size, 1), 1) if item.cost == 3 else None
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "There is a performance drop", UserWarning)  # as slow as one by one
-            found = vmap(one, (dims,), chunk_size=chunk)(payload)
+            found = vmap(one, (dims,))(payload)
         return _sorted(found, len(self._subjects))
 
     def _found(self, item: Observable, view: View, *, layers: bool) -> dict[str, "torch.Tensor | float"]:
@@ -182,7 +217,11 @@ class Stack:
         return found
 
     def _given(self, subject: Subject, known: Mapping[str, object]) -> Given:
-        floor = None if subject.floor is None else torch.tensor(subject.floor, dtype=torch.float64)
+        floor = (
+            None
+            if subject.floor is None
+            else torch.tensor(subject.floor, dtype=torch.float64, device=subject.flat.device)
+        )
         return Given(subject.start, subject.before, subject.scale, floor, **known)  # type: ignore[arg-type]
 
     def _batch(self, which: str, part: slice = slice(None)) -> tuple[tuple[torch.Tensor, int | None], ...]:
@@ -195,25 +234,13 @@ class Stack:
 
     # What is computed for all models at once, and kept.
 
-    def _prepare(self, item: Observable) -> None:
-        for need in item.needs:
-            if need in ("gradient", "top", "trace", "hessian") and need not in self._known:
-                self._known[need] = getattr(self, f"_{need}")()
-            listens = need == "hidden" or (need == "representation" and self.model.embedding is None)
-            if listens and "hidden" not in self._known:
-                self._listen()
-            if need == "scale" and "top" in item.needs and "scaled" not in self._known:
-                if any(subject.scale is None for subject in self._subjects):
-                    raise Missing("there is no optimiser that scales each parameter by itself")
-                self._known["scaled"] = self._top(scaled=True)
-
     def _listen(self) -> None:
         """Put `seen` forward through all models, and keep what the activation modules heard."""
 
         def heard(view: View) -> tuple[tuple[tuple[torch.Tensor, torch.Tensor], ...], tuple[torch.Tensor, ...]]:
-            hidden = view.hidden
+            hidden, outputs = view.listen()
             self._layers = tuple((layer.name, layer.activation) for layer in hidden)
-            return tuple((layer.inputs, layer.outputs) for layer in hidden), tuple(view.raw_outputs[-1:])
+            return tuple((layer.inputs, layer.outputs) for layer in hidden), tuple(outputs[-1:])
 
         if len(self._subjects) == 1:
             own = self._subjects[0]
@@ -235,11 +262,42 @@ class Stack:
         if outputs:
             self._known["outputs"] = outputs[-1]
 
+    def _slopes(self) -> tuple[torch.Tensor, ...]:
+        if "hidden" not in self._known:
+            raise Wanted("hidden")
+        found = []
+        for (_, activation), (Z, _) in zip(self._layers, self._known["hidden"], strict=True):  # type: ignore[call-overload]
+            with torch.enable_grad():  # not by `torch.func.grad`, which imports the compiler: seconds a process
+                inputs = Z.detach().requires_grad_()
+                found.append(torch.autograd.grad(activation(inputs).sum(), inputs)[0])
+        return tuple(found)
+
     def _gradient(self) -> torch.Tensor:
-        _, G = self._differentiated("rows", slice(0, len(self._subjects)), twice=False)
-        return G
+        return self._differentiated("rows", slice(0, len(self._subjects)), twice=False)[1]
+
+    def _halves(self) -> torch.Tensor:
+        half = len(self._subjects[0].batches.rows[0]) // 2
+        if not half:
+            raise Missing("there is only one row")
+        part = slice(0, len(self._subjects))
+        found = [
+            self._differentiated("rows", part, twice=False, rows=rows)[1]
+            for rows in (slice(0, half), slice(half, None))
+        ]
+        return torch.stack(found, dim=1)
+
+    def _row_gradients(self) -> torch.Tensor:
+        count = min(len(self._subjects[0].batches.rows[0]), MAX_ROW_GRADIENTS)
+        part = slice(0, len(self._subjects))
+        found = [
+            self._differentiated("rows", part, twice=False, rows=slice(row, row + 1))[1] for row in range(count)
+        ]
+        return torch.stack(found, dim=1)
 
     def _top(self, *, scaled: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        if scaled and any(subject.scale is None for subject in self._subjects):
+            raise Missing("there is no optimiser that scales each parameter by itself")
+
         def of_part(part: slice) -> tuple[torch.Tensor, torch.Tensor]:
             product, W = self._product(part)
             starts = [
@@ -308,25 +366,27 @@ class Stack:
 
         return product, W
 
-    def _differentiated(self, which: str, part: slice, *, twice: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    def _differentiated(
+        self, which: str, part: slice, *, twice: bool, rows: slice = slice(None)
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Give parameters [k, P] and gradients [k, P], which can be differentiated again if wanted twice."""
         subjects = self._subjects[part]
         with torch.enable_grad():
             W = torch.stack([subject.flat for subject in subjects]).detach().requires_grad_()
-            losses = self._losses(W, which, part)
+            losses = self._losses(W, which, part, rows)
             (G,) = torch.autograd.grad(losses.sum(), W, create_graph=twice)
         return (W, G) if twice else (W.detach(), G.detach())
 
-    def _losses(self, W: torch.Tensor, which: str, part: slice) -> torch.Tensor:
+    def _losses(self, W: torch.Tensor, which: str, part: slice, rows: slice) -> torch.Tensor:
         subjects = self._subjects[part]
         if len(subjects) == 1:
             own = subjects[0]
             view = View(self.model, W[0], own.batches, own.buffers)
-            return view.loss(None, getattr(own.batches, which)).reshape(1)
+            return view.loss(None, tuple(tensor[rows] for tensor in getattr(own.batches, which))).reshape(1)
         _, buffers, batch = self._arguments(which, part)
 
         def one(flat: torch.Tensor, buffers: dict[str, torch.Tensor], *tensors: torch.Tensor) -> torch.Tensor:
-            some: Batch = tuple(tensors)
+            some: Batch = tuple(tensor[rows] for tensor in tensors)
             return View(self.model, flat, Batches(some, some, some), buffers).loss()
 
         dims = (0, dict.fromkeys(buffers, 0), *[dim for _, dim in batch])

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import torch
 from torch import nn
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call, grad
 
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.perceptrons import ELEMENTWISE
@@ -28,6 +28,14 @@ MAX_ROW_GRADIENTS = 128
 
 class Missing(LookupError):
     """Says what a model has not got that an observable asks for."""
+
+
+class Wanted(Exception):
+    """Asks for something that is computed for all models of a stack at once; see `Given`."""
+
+    def __init__(self, need: str) -> None:
+        super().__init__(f"`{need}` is computed by a `Stack`, beforehand")
+        self.need = need
 
 
 @dataclass(frozen=True)
@@ -114,16 +122,19 @@ class Top:
 
 @dataclass(frozen=True)
 class Given:
-    """What a view cannot compute by itself, or was computed before; None where it is not there.
+    """What a view does not compute by itself; None where it is not there (yet).
 
     Args:
         start: [P] first parameters.
         before: [P] parameters before the last step.
         scale: [P] by what the optimiser divides a gradient.
         floor: 0-dim, the least loss.
-        gradient: [P].
+        gradient: [P] of the loss on `rows`.
+        halves: [2, P] the gradients of both halves of `rows`.
+        row_gradients: [n, P] those of the first rows, one by one.
         hidden: inputs and outputs of each hidden layer.
-        outputs: of the module.
+        outputs: of the module, if it was called itself.
+        slopes: [n, D] of each hidden layer's activation at its inputs.
         top: value and convergence of the largest eigenvalue of the Hessian.
         scaled: the same of the Hessian divided by `scale`.
         trace: estimate of the trace of the Hessian.
@@ -135,8 +146,11 @@ class Given:
     scale: torch.Tensor | None = None
     floor: torch.Tensor | None = None
     gradient: torch.Tensor | None = None
+    halves: torch.Tensor | None = None
+    row_gradients: torch.Tensor | None = None
     hidden: tuple[tuple[torch.Tensor, torch.Tensor], ...] | None = None
     outputs: torch.Tensor | None = None
+    slopes: tuple[torch.Tensor, ...] | None = None
     top: tuple[torch.Tensor, torch.Tensor] | None = None
     scaled: tuple[torch.Tensor, torch.Tensor] | None = None
     trace: torch.Tensor | None = None
@@ -261,23 +275,24 @@ class View:
     @cached_property
     def hidden(self) -> tuple[Hidden, ...]:
         """The hidden layers on `seen`, in the order in which they are computed."""
-        if self.given.hidden is not None:
-            pairs = zip(self.layers, self.given.hidden, strict=True)
-            found = tuple(Hidden(name, *known, activation) for (name, activation), known in pairs)
-        else:
-            found = tuple(self._forward[0])
+        pairs = zip(self.layers, self._computed(self.given.hidden, "hidden"), strict=True)
+        found = tuple(Hidden(name, *known, activation) for (name, activation), known in pairs)
         if not found:
             raise Missing("there are no activation modules")
         return found
 
+    @property
+    def slopes(self) -> tuple[torch.Tensor, ...]:
+        """The slopes of the activations of each hidden layer on `seen`, [n, D]."""
+        return self._computed(self.given.slopes, "slopes")
+
     @cached_property
     def outputs(self) -> torch.Tensor:
         """What the module gives on `seen`, in double precision."""
-        if self.given.outputs is not None:
-            return self.given.outputs.double()
-        if not self._forward[1]:
+        self._computed(self.given.hidden, "hidden")
+        if self.given.outputs is None:
             raise Missing("the loss does not call the module itself, so that its output is not known")
-        return self._forward[1][-1].double()
+        return self.given.outputs.double()
 
     @cached_property
     def representation(self) -> torch.Tensor:
@@ -285,24 +300,20 @@ class View:
         H = self.embedding if self.model.embedding is not None else self.hidden[-1].outputs.double()
         return H - H.mean(dim=0)
 
-    @cached_property
+    @property
     def gradient(self) -> torch.Tensor:
         """The gradient of the loss on `rows`, [P]."""
-        if self.given.gradient is not None:
-            return self.given.gradient
-        found: torch.Tensor = grad(self.loss)(self.flat)
-        return found
+        return self._computed(self.given.gradient, "gradient")
 
-    @cached_property
+    @property
+    def halves(self) -> torch.Tensor:
+        """The gradients of the loss on the first and on the second half of `rows`, [2, P]."""
+        return self._computed(self.given.halves, "halves")
+
+    @property
     def row_gradients(self) -> torch.Tensor:
         """The gradients of the losses of the first rows (at most 128), one by one, [n, P]."""
-        first = tuple(tensor[:MAX_ROW_GRADIENTS] for tensor in self.rows)
-
-        def of_one(flat: torch.Tensor, *row: torch.Tensor) -> torch.Tensor:
-            return self.loss(flat, tuple(tensor.unsqueeze(0) for tensor in row))
-
-        found: torch.Tensor = vmap(grad(of_one), (None, *[0] * len(first)))(self.flat, *first)
-        return found
+        return self._computed(self.given.row_gradients, "row_gradients")
 
     @cached_property
     def row_losses(self) -> torch.Tensor:
@@ -312,24 +323,22 @@ class View:
     @property
     def top(self) -> Top:
         """The largest eigenvalue of the Hessian of the loss on `curved`."""
-        return Top(*self._handed(self.given.top, "curvature that was computed beforehand (declare it)"))
+        return Top(*self._computed(self.given.top, "top"))
 
     @property
     def scaled_top(self) -> Top:
         """The largest eigenvalue of the Hessian divided by `scale`."""
-        if self.given.scale is None:
-            raise Missing("there is no optimiser that scales each parameter by itself")
-        return Top(*self._handed(self.given.scaled, "curvature that was computed beforehand (declare it)"))
+        return Top(*self._computed(self.given.scaled, "scaled"))
 
     @property
     def trace(self) -> torch.Tensor:
         """An estimate of the trace of the Hessian, 0-dim."""
-        return self._handed(self.given.trace, "trace that was computed beforehand (declare it)")
+        return self._computed(self.given.trace, "trace")
 
     @property
     def hessian(self) -> torch.Tensor:
         """All eigenvalues of the Hessian, largest first, [P]."""
-        return self._handed(self.given.hessian, "spectrum that was computed beforehand (declare it)")
+        return self._computed(self.given.hessian, "hessian")
 
     def hessian_product(self, q: torch.Tensor) -> torch.Tensor:
         """Give the Hessian of the loss on `curved` times a vector [P]."""
@@ -355,14 +364,8 @@ class View:
         found: torch.Tensor = functional_call(_Both(self.model.module), state, (function, batch))
         return found
 
-    @property
-    def raw_outputs(self) -> list[torch.Tensor]:
-        """What the module gave at each of its calls on `seen`."""
-        return self._forward[1]
-
-    @cached_property
-    def _forward(self) -> tuple[list[Hidden], list[torch.Tensor]]:
-        """Hidden layers and outputs, by listening to the modules while the loss is computed."""
+    def listen(self) -> tuple[list[Hidden], list[torch.Tensor]]:
+        """Put `seen` forward: give the hidden layers, and what the module gave at each call."""
         with listening(self.model.module) as heard:
             self.call(self.model.loss, self.seen)
         return heard
@@ -379,6 +382,11 @@ class View:
             listed = ", ".join(f"`{key}`" for key in self.parameters)
             raise Missing(f"`Views({what}=...)` names `{name}`; the parameters are {listed}")
         return self.parameters[name].double()
+
+    def _computed(self, value: T | None, need: str) -> T:
+        if value is None:
+            raise Wanted(need)
+        return value
 
     def _handed(self, value: T | None, what: str) -> T:
         if value is None:
@@ -403,12 +411,11 @@ def listening(module: nn.Module) -> Iterator[tuple[list[Hidden], list[torch.Tens
     def after(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
         def note(part: nn.Module, given: tuple[torch.Tensor, ...], found: torch.Tensor) -> None:  # noqa: ARG001
             Z = inputs.pop(name)
-            if Z.dim() < 2:
-                return
             times = sum(layer.name.partition("#")[0] == name for layer in hidden)
             own = f"{name}#{times + 1}" if times else name
             H = found.clone() if getattr(part, "inplace", False) else found
-            hidden.append(Hidden(own, Z.reshape(-1, Z.shape[-1]), H.reshape(-1, H.shape[-1]), part))
+            units = Z.shape[-1] if Z.dim() > 1 else 1  # a single unit comes without a dimension of its own
+            hidden.append(Hidden(own, Z.reshape(-1, units), H.reshape(-1, units), part))
 
         return note
 

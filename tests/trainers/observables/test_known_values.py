@@ -374,6 +374,32 @@ def test_chance_induction_is_the_share_of_matching_keys() -> None:
     assert attending(uniform, period)("induction_score") == pytest.approx(0.1, abs=0.03)
 
 
+def test_labels_beyond_the_scores_give_no_bits() -> None:
+    case = Case(Scores(KNOWN), (KNOWN, torch.arange(100) % 9), labels=lambda batch: batch[1])
+    (found,) = Stack(case.model, [case.subject]).measure(observables()["memorised_bits"])
+    assert found.missing == {"memorised_bits": "it is nan"}
+
+
+def test_a_latent_that_does_not_vary_does_not_count() -> None:
+    constant = torch.cat([LATENTS, torch.ones(400, 1).double()], dim=1)
+    assert knowing(constant, activation=Passing())("probe_r2") == pytest.approx(1, abs=1e-4)
+
+
+def test_a_single_unit_without_a_dimension_is_a_layer() -> None:
+    class Single(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.ones(1).double())
+            self.activation = nn.ReLU()
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.activation(x[:, 0] * self.w)
+            return found
+
+    rows = torch.tensor([[1.0], [-1.0]]).double()
+    assert Case(Single(), (rows,), loss=lambda module, batch: module(batch[0]))("nonlinear_units") == 1
+
+
 def test_random_labels_that_are_guessed_are_not_memorised() -> None:
     assert guessing(8)("memorised_bits") == pytest.approx(0, abs=1e-9)
 

@@ -21,7 +21,8 @@ def _share(view: "View", kind: "Callable[[UnitStates], torch.Tensor]") -> "dict[
     """Give the share of units of one kind, of each layer and of all layers together."""
     from physai_inverse.trainers.observables import activations
 
-    counts = {layer.name: kind(activations.unit_states(layer.inputs, layer.activation)) for layer in view.hidden}
+    pairs = zip(view.hidden, view.slopes, strict=True)
+    counts = {layer.name: kind(activations.states_of(slopes)) for layer, slopes in pairs}
     units = {layer.name: layer.inputs.shape[1] for layer in view.hidden}
     found = {name: count / units[name] for name, count in counts.items()}
     return {**found, "all": sum(counts.values()) / sum(units.values())}  # type: ignore[dict-item]  # a sum of tensors

@@ -42,9 +42,12 @@ def attention_entropy(view: "View") -> "torch.Tensor":
 def sink_mass(view: "View") -> "torch.Tensor":
     """Give the attention to the first key, mean over heads, rows and all queries but the first, in [0, 1].
 
+    Where there is one query alone, of that one.
+
     Source: Xiao et al. 2023, https://arxiv.org/abs/2309.17453, section 3.1.
     """
-    return view.attention[..., 1:, 0].mean()
+    masses = view.attention[..., 0]
+    return masses[..., 1:].mean() if masses.shape[-1] > 1 else masses.mean()
 
 
 @observable("attention", "1", cost=1, needs=("attention", "period"))
@@ -77,13 +80,12 @@ def in_context_score(view: "View") -> "torch.Tensor":
 
     Source: Olsson et al. 2022, https://arxiv.org/abs/2209.11895.
     """
-    from torch.nn.functional import log_softmax
-
+    from physai_inverse.trainers.observables.activations import surprises
     from physai_inverse.trainers.observables.view import Missing
 
     scores, labels = view.outputs, view.labels
     if scores.dim() != 3 or labels.shape != scores.shape[:2] or scores.shape[1] < 3:
         raise Missing("the outputs are no scores over classes at each of three positions or more")
-    losses = -log_softmax(scores, dim=2).gather(2, labels.unsqueeze(2)).squeeze(2).mean(dim=0)
+    losses = surprises(scores, labels).mean(dim=0)
     tenth = max(len(losses) // 10, 1)
     return losses[-tenth:].mean() - losses[tenth : 2 * tenth].mean()

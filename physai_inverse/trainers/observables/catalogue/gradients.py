@@ -32,19 +32,9 @@ def gradient_cosine(view: "View") -> "torch.Tensor":
 
     Source: Yu et al. 2020, https://arxiv.org/abs/2001.06782, definition 1, there between tasks.
     """
-    from torch.func import grad
-
     from physai_inverse.trainers.observables import gradients
-    from physai_inverse.trainers.observables.view import Missing
 
-    half = len(view.rows[0]) // 2
-    if not half:
-        raise Missing("there is only one row")
-    left, right = (
-        grad(lambda flat, part=part: view.loss(flat, tuple(tensor[part] for tensor in view.rows)))(view.flat)
-        for part in (slice(0, half), slice(half, None))
-    )
-    return gradients.gradient_cosine(left, right)
+    return gradients.gradient_cosine(view.halves[0], view.halves[1])
 
 
 @observable("gradients", "rows", cost=3, needs=("rows",))

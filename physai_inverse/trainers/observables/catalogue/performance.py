@@ -67,12 +67,14 @@ def memorised_bits(view: "View") -> "torch.Tensor":
 
 
 def _bits(view: "View") -> "torch.Tensor":
-    from torch.nn.functional import log_softmax
+    from physai_inverse.trainers.observables.activations import surprises
+    from physai_inverse.trainers.observables.view import Missing
 
     V = view.outputs.shape[-1]
     scores, labels = view.outputs.reshape(-1, V), view.labels.reshape(-1)
-    loss = -log_softmax(scores, dim=1).gather(1, labels.unsqueeze(1)).mean()
-    return (math.log(V) - loss) * len(labels) / math.log(2)
+    if V < 2 or len(scores) != len(labels):
+        raise Missing("the outputs are no scores over the classes of each label")
+    return (math.log(V) - surprises(scores, labels).mean()) * len(labels) / math.log(2)
 
 
 @observable("performance", "bit / parameter", cost=1, needs=("labels",))

@@ -115,8 +115,7 @@ def probe_r2(view: "View") -> "dict[str, torch.Tensor]":
     found = {}
     for layer in view.hidden:
         guessed, truth = activations.probe(layer.outputs, _rows_of(layer.outputs, view.latents))
-        left = (guessed - truth).square().sum(dim=0)
-        found[layer.name] = (1 - left / (truth - truth.mean(dim=0)).square().sum(dim=0)).mean()
+        found[layer.name] = activations.explained(guessed, truth)
     return found
 
 
@@ -132,8 +131,7 @@ def linear_baseline(view: "View") -> "torch.Tensor":
 
     Z = view.hidden[0].inputs
     guessed, truth = activations.probe(Z, _rows_of(Z, view.latents))
-    left = (guessed - truth).square().sum(dim=0)
-    return (1 - left / (truth - truth.mean(dim=0)).square().sum(dim=0)).mean()
+    return activations.explained(guessed, truth)
 
 
 @observable("representation", "1", cost=1, needs=("hidden", "latents"), summary="last")

@@ -119,7 +119,7 @@ def random_matrix_outliers(view: "View") -> "dict[str, torch.Tensor]":
     return {name: weights.marchenko_pastur_outliers(W) for name, W in view.matrices.items()}
 
 
-@observable("weights", "1", cost=0, summary="mean")
+@observable("weights", "1", cost=1, summary="mean")
 def weight_gini(view: "View") -> "dict[str, torch.Tensor]":
     """Give the Gini coefficient of the absolute entries of each matrix; the mean.
 
