@@ -19,6 +19,7 @@ from physai_inverse.trainers.tasks.mlp import MLP
 
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {
+    "deep_linear": {"duration": 0.5, "modes": 3, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
     "edge_of_stability": {"steps": 8, "device": "cpu"},
     "loss_spikes": {"steps": 30, "device": "cpu"},
