@@ -8,22 +8,28 @@ from physai_inverse.seeds import child
 
 
 def train_all(
-    task: str, configs: Sequence[Config], *, seed: int, settings: Mapping[str, object] | None = None
+    task: str,
+    configs: Sequence[Config],
+    *,
+    seed: int,
+    settings: Mapping[str, object] | None = None,
+    streams: Sequence[int] | None = None,
 ) -> list[Metrics]:
-    """Train all configurations of a task together, each with a seed of its own.
+    """Train all configurations of a task together.
 
     Args:
         task: name of a built-in one.
         configs: what is trained.
         seed: of the law.
         settings: of the task, where they differ from its defaults.
+        streams: a number for each configuration; those of one number have one seed. By default each has its own.
 
     Raises:
         TrialFailed: one of them failed.
     """
     from physai_inverse.trainers import load_task
 
-    seeds = [child(seed, task, index) for index in range(len(configs))]
+    seeds = [child(seed, task, stream) for stream in streams or range(len(configs))]
     found: list[Metrics] = []
     for metrics in load_task(task, settings)(configs, seeds):
         if isinstance(metrics, TrialFailed):

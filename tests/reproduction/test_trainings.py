@@ -15,6 +15,8 @@ def test_each_configuration_is_trained_with_a_seed_of_its_own() -> None:
     assert first["train_loss"] != second["train_loss"]
     again = train_all("single_neuron", [{}, {}], seed=0, settings=settings)
     assert [metrics["train_loss"] for metrics in again] == [first["train_loss"], second["train_loss"]]
+    one, other = train_all("single_neuron", [{}, {}], seed=0, settings=settings, streams=[1, 1])
+    assert one["train_loss"] == other["train_loss"] == second["train_loss"]
 
 
 def test_a_training_that_failed_is_raised() -> None:
@@ -32,7 +34,7 @@ def test_what_was_not_reached_is_infinite() -> None:
 def test_listing_laws_imports_no_torch() -> None:
     code = (
         "import importlib, sys\n"
-        "for name in ('batch_size', 'edge_of_stability', 'loss_spikes', 'single_neuron'):\n"
+        "for name in ('balancedness', 'batch_size', 'edge_of_stability', 'loss_spikes', 'single_neuron'):\n"
         "    assert importlib.import_module('physai_inverse.reproduction.laws.' + name).LAWS\n"
         "assert 'torch' not in sys.modules\n"
     )

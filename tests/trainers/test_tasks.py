@@ -44,6 +44,7 @@ SHORT: dict[str, dict[str, object]] = {
     "depth": 2,
     "device": "cpu",
     "diabetes": {"epochs": 2, "device": "cpu"},
+    "deep_linear": {"duration": 0.5, "modes": 3, "device": "cpu"},
     "digits": {"epochs": 2, "device": "cpu"},
     "double_descent": {"samples": 20, "repeats": 3, "test_rows": 20},
     "edge_of_stability": {"steps": 8, "device": "cpu"},

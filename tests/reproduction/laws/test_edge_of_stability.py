@@ -1,7 +1,7 @@
 import pytest
 
 from physai_inverse.observations import Curve, Metrics
-from physai_inverse.reproduction.laws.edge_of_stability import LAWS, RATES, outcome
+from physai_inverse.reproduction.laws.edge_of_stability import ADAM_RATES, LAWS, RATES, adam_outcome, outcome
 
 
 def outcomes(factor: float, start: float) -> list[Metrics]:
@@ -26,5 +26,17 @@ def test_the_picture_shows_sharpness_beside_its_edge() -> None:
     assert (edge.y, edge.style) == ((20.0, 20.0), "dashed")
 
 
-def test_the_law_is_listed_with_its_number_and_task() -> None:
-    assert [(law.number, law.task) for law in LAWS] == [(7, "edge_of_stability")]
+@pytest.mark.parametrize(
+    ("factor", "start", "holds"), [(0.91, 0.1, True), (0.89, 0.1, False), (1.11, 0.1, False), (1.0, 0.8, False)]
+)
+def test_the_law_of_adam_holds_within_ten_percent_of_its_edge(factor: float, start: float, holds: bool) -> None:
+    def curve(rate: float) -> Curve:
+        return Curve((0, 100, 200), (start * 38 / rate, 38 / rate, factor * 38 / rate))
+
+    found = adam_outcome([{"preconditioned_sharpness_curve": curve(rate)} for rate in ADAM_RATES])
+    assert found.holds is holds
+    assert found.checks[0].measured == pytest.approx(factor)
+
+
+def test_the_laws_are_listed_with_their_numbers_and_task() -> None:
+    assert [(law.number, law.task) for law in LAWS] == [(7, "edge_of_stability"), (8, "edge_of_stability")]

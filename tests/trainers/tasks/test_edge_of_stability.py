@@ -75,3 +75,9 @@ def test_momentum_moves_the_edge() -> None:
     assert metrics["edge_ratio"] == pytest.approx((15.0 + 15.4) / 2 / 15)
     assert metrics["steps_to_edge"] == Measurement(75)
     assert set(metrics) == set(TASK.metrics)
+
+
+def test_adam_has_no_edge_of_gradient_descent() -> None:
+    metrics = load_task("edge_of_stability", {"steps": 8, "device": "cpu"})({"optimizer": "adam"}, 0)
+    assert set(TASK.metrics) - set(metrics) == {"edge_ratio", "edge_ratio_curve", "steps_to_edge"}
+    assert float(metrics["late_sharpness"]) > 0
