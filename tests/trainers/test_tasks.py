@@ -22,6 +22,7 @@ SHORT: dict[str, dict[str, object]] = {
     "digits": {"epochs": 2, "device": "cpu"},
     "feature_learning": {"steps": 20, "samples": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+    "neural_collapse": {"steps": 20, "samples": 6, "device": "cpu"},
     "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
     "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
 }
