@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     "A network of residual blocks (two layers without biases, four hidden units to a dimension) learns the "
     "outputs of a random network of the same form on 400 Gaussian inputs of 10 dimensions, with Adam on the full "
-    "batch and the squared error. One training takes a second for four blocks on one CPU core, and as much "
-    "more as there are more blocks."
+    "batch and the squared error. One training takes a second for four blocks on one CPU core, more with more of "
+    "them."
 )
 PHENOMENON = (
     "With normalisation before strong blocks (`branch_scale`) the stream grows as the root of the depth "
