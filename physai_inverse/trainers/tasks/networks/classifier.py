@@ -16,12 +16,14 @@ class Classifier(nn.Module):
         super().__init__()
         inputs, first, second = sizes
         self.first = nn.Linear(inputs, first)
+        self.first_act = nn.ReLU()
         self.second = nn.Linear(first, second)
+        self.second_act = nn.ReLU()
         self.last = nn.Linear(second, classes)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
         """Give the activations of the second hidden layer, [n, units]."""
-        found: torch.Tensor = self.second(self.first(X).relu()).relu()
+        found: torch.Tensor = self.second_act(self.second(self.first_act(self.first(X))))
         return found
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
