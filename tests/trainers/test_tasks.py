@@ -55,6 +55,10 @@ SHORT: dict[str, dict[str, object]] = {
     "steps": 20,
     "test_rows": 50,
     },
+    "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
+    "neural_collapse": {"steps": 20, "samples": 6, "device": "cpu"},
+    "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
+    "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
 }
 
 

@@ -27,7 +27,7 @@ def outcome(runs: Sequence[Mapping[str, Metric]]) -> Outcome:
     Args:
         runs: metrics of each.
     """
-    units, losses = mean_curve(runs, "nonlinear_units_curve"), mean_curve(runs, "train_loss_curve", log=True)
+    units, losses = mean_curve(runs, "bending_units_curve"), mean_curve(runs, "train_loss_curve", log=True)
     linear = math.fsum(float(run["linear_loss"]) for run in runs) / len(runs)
     fewest = min(value for step, value in units.items() if FIRST_ENDS <= step <= SECOND_ENDS)
     late = [value for step, value in units.items() if step >= THIRD_ENDS]

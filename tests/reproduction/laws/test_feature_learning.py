@@ -23,7 +23,7 @@ def run(plateau: float = 1.1, fewest: float = 24.0, late: float = 70.0, bend: fl
         return plateau * math.exp(-beyond / 200 + bend * (max(step - 1500, 0) / 100) ** 3)
 
     return {
-        "nonlinear_units_curve": Curve(STEPS, tuple(map(units, STEPS))),
+        "bending_units_curve": Curve(STEPS, tuple(map(units, STEPS))),
         "train_loss_curve": Curve(STEPS, tuple(map(loss, STEPS))),
         "linear_loss": 1.1,
     }
@@ -52,7 +52,7 @@ def test_each_phase_can_fail(changed: dict[str, float], wrong: int) -> None:
 
 def test_a_number_of_units_that_goes_on_growing_is_not_constant() -> None:
     metrics = run()
-    metrics["nonlinear_units_curve"] = Curve(STEPS, tuple(100 if step < 50 else 20 + step / 20 for step in STEPS))
+    metrics["bending_units_curve"] = Curve(STEPS, tuple(100 if step < 50 else 20 + step / 20 for step in STEPS))
     assert not outcome([metrics]).checks[3].holds
 
 

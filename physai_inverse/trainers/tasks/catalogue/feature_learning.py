@@ -1,6 +1,6 @@
 """A sum of squared sines: a network first unlearns its bends, lingers at a straight line, then learns new ones.
 
-Toy model of feature learning. A unit is non-linear here if it is on for some inputs and off for others.
+Toy model of feature learning. A unit bends, or is non-linear, if it is on for some inputs and off for others.
 """
 
 import math
@@ -24,7 +24,7 @@ DESCRIPTION = (
     "can be learned. One training takes about five seconds on one CPU core."
 )
 PHENOMENON = (
-    "Four phases: most units of the second layer cease to bend (`nonlinear_units_curve` falls), the loss lingers "
+    "Four phases: most units of the second layer cease to bend (`bending_units_curve` falls), the loss lingers "
     "near that of linear regression (`train_loss_curve`, `linear_loss`), bending units come back, and with their "
     "number constant the loss falls exponentially."
 )
@@ -43,17 +43,17 @@ SETTINGS: dict[str, Setting] = {"steps": 2000, "inputs": 10, "samples": 500}
 METRICS: dict[str, str] = {
     "train_loss": "mean squared error on the samples at the end",
     "test_loss": "mean squared error on as many fresh samples at the end",
-    "nonlinear_units": "number of units of the second layer that are on for some samples and off for others",
+    "bending_units": "number of units of the second layer that are on for some samples and off for others",
     "train_loss_curve": "training loss over steps",
     "test_loss_curve": "test loss over steps",
-    "nonlinear_units_curve": "number of non-linear units over steps",
+    "bending_units_curve": "number of bending units over steps",
     "linear_loss": "mean squared error on the samples of linear regression with a constant",
-    "fewest_units": "smallest number of non-linear units on the way",
+    "fewest_units": "smallest number of bending units on the way",
     "parameters": "number of trained parameters",
     "seconds": "wall time of the training, in seconds",
 }
 
-CURVES = ("train_loss", "test_loss", "nonlinear_units")
+CURVES = ("train_loss", "test_loss", "bending_units")
 
 
 def _trainer(settings: Values) -> BatchedTrainer:
@@ -114,8 +114,8 @@ def linear_loss(X: "torch.Tensor", y: "torch.Tensor") -> float:
     return float((fit - y).square().mean().float())
 
 
-def nonlinear_units(Z: "torch.Tensor") -> "torch.Tensor":
-    """Count the units that are on for some rows and off for others.
+def bending_units(Z: "torch.Tensor") -> "torch.Tensor":
+    """Count the units that bend: that are on for some rows and off for others.
 
     Args:
         Z: [n, units] what goes into them.
@@ -135,7 +135,7 @@ def _measure(module: "torch.nn.Module", given: "tuple[torch.Tensor, ...]") -> "d
     return {
         "train_loss": _loss(module, (X, y)).mean(),
         "test_loss": _loss(module, (others, truth)).mean(),
-        "nonlinear_units": nonlinear_units(Z),
+        "bending_units": bending_units(Z),
     }
 
 
@@ -147,7 +147,7 @@ def _finish(finished: Finished, linear: float) -> dict[str, Metric]:
     }
     metrics.update({f"{name}_curve": curve for name, curve in curves.items()})
     metrics["linear_loss"] = linear
-    metrics["fewest_units"] = min(curves["nonlinear_units"].values)
+    metrics["fewest_units"] = min(curves["bending_units"].values)
     metrics["parameters"] = float(sum(part.numel() for part in finished.module.parameters()))
     metrics["seconds"] = finished.seconds
     return metrics

@@ -15,15 +15,17 @@ class TwoLayers(nn.Module):
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
         self.first = nn.Linear(inputs, width)
+        self.first_act = nn.ReLU()
         self.second = nn.Linear(width, width)
+        self.second_act = nn.ReLU()
         self.last = nn.Linear(width, 1)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Give the outputs, [n, 1]."""
-        found: torch.Tensor = self.last(self.units(X).relu())
+        found: torch.Tensor = self.last(self.second_act(self.units(X)))
         return found
 
     def units(self, X: torch.Tensor) -> torch.Tensor:
         """Give what goes into the units of the second hidden layer, [n, width]."""
-        found: torch.Tensor = self.second(self.first(X).relu())
+        found: torch.Tensor = self.second(self.first_act(self.first(X)))
         return found
