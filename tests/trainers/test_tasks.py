@@ -33,6 +33,7 @@ SHORT: dict[str, dict[str, object]] = {
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
     "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
+    "teacher_student": {"steps": 40, "test_rows": 50, "threshold": 0.99, "device": "cpu"},
 }
 
 
