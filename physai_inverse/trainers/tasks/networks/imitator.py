@@ -20,7 +20,7 @@ class Imitator(nn.Module):
     def __init__(self, sizes: tuple[int, ...], scale: float, fixed: bool) -> None:
         super().__init__()
         self.depth = len(sizes) - 1
-        self.activation = nn.Tanh()
+        self.activations = nn.ModuleList([nn.Tanh() for _ in sizes[1:-1]])
         for layer, (before, after) in enumerate(pairwise(sizes)):
             widest = scale / math.sqrt(before)
             self.register_parameter(f"weight{layer}", nn.Parameter((torch.rand(after, before) * 2 - 1) * widest))
@@ -41,5 +41,5 @@ class Imitator(nn.Module):
         for layer in range(self.depth):
             x = nn.functional.linear(x, parameters[f"weight{layer}"] * scale, parameters[f"bias{layer}"] * scale)
             if layer < self.depth - 1:
-                x = self.activation(x)
+                x = self.activations[layer](x)
         return x
