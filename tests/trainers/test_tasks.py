@@ -59,6 +59,9 @@ SHORT: dict[str, dict[str, object]] = {
     "neural_collapse": {"steps": 20, "samples": 6, "device": "cpu"},
     "residual_depth": {"steps": 3, "dimension": 4, "samples": 20, "device": "cpu"},
     "width_scaling": {"steps": 3, "base_width": 8, "device": "cpu"},
+    "sparse_parity": {"steps": 40, "test_rows": 50, "device": "cpu"},
+    "superposition": {"features": 40, "steps": 20, "test_rows": 50, "device": "cpu"},
+    "teacher_student": {"steps": 40, "test_rows": 50, "threshold": 0.99, "device": "cpu"},
 }
 
 

@@ -21,6 +21,7 @@ class Superposition(nn.Module):
         self.unit = unit
         self.weight = nn.Parameter(torch.randn(features, dimensions) * (scale / dimensions**0.5))
         self.bias = nn.Parameter(torch.zeros(features))
+        self.activation = nn.ReLU()
 
     def rows(self) -> torch.Tensor:
         """Give the row of each feature, [features, dimensions]."""
@@ -32,5 +33,5 @@ class Superposition(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Give the features back, [n, features]."""
         rows = self.rows()
-        found: torch.Tensor = (x @ rows @ rows.T + self.bias).relu()
+        found: torch.Tensor = self.activation(x @ rows @ rows.T + self.bias)
         return found
