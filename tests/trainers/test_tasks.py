@@ -26,7 +26,7 @@ SHORT: dict[str, dict[str, object]] = {
     "digits": {"epochs": 2, "device": "cpu"},
     "low_rank_bigram": {"steps": 40, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
-    "unigram": {"steps": 60, "device": "cpu"},
+    "unigram": {"steps": 50, "device": "cpu"},
 }
 
 
