@@ -9,7 +9,7 @@ from physai_inverse.trainers import load_task
 
 
 def test_a_matrix_with_negative_directions_is_what_lets_it_walk() -> None:
-    train = load_task("circle_walk", {"steps": 800, "device": "cpu"})
+    train = load_task("circle_walk", {"steps": 500, "device": "cpu"})
     configs = [{}, {"matrix": "minus"}, {"matrix": "plus", "dimension": 8}]
     free, minus, plus = train(configs, [0, 0, 0])
     assert isinstance(free, dict)

@@ -40,7 +40,15 @@ KNOBS: dict[str, Knob] = {
     "dimension": {"type": "integer", "low": 2, "high": 16, "log": True, "least": 1, "default": 4},
     "matrix": {"type": "choice", "values": MATRICES, "default": "free"},
     "right": {"type": "float", "low": 0.5, "high": 1.0, "default": 0.5},
-    "init_scale": {"type": "float", "low": 1e-3, "high": 1.0, "log": True, "default": 0.02},
+    "init_scale": {"type": "float", "low": 0.01, "high": 3.0, "log": True, "default": 1.0},
+    "matrix_scale": {
+        "type": "float",
+        "low": 3e-3,
+        "high": 1.0,
+        "log": True,
+        "default": 0.02,
+        "when": {"matrix": ["free"]},
+    },
 }
 SETTINGS: dict[str, Setting] = {"steps": 2000}
 METRICS: dict[str, str] = {
@@ -81,7 +89,7 @@ def _build(config: Config) -> "torch.nn.Module":
         dimension,
         values.number("init_scale"),
         tied=True,
-        matrix=matrix == "free",
+        matrix=values.number("matrix_scale") if matrix == "free" else None,
         signs="plus" if matrix == "free" else matrix,
     )
 

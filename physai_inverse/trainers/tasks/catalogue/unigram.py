@@ -47,11 +47,11 @@ METRICS: dict[str, str] = {
     "excess_loss": "expected cross-entropy at the end, exactly, minus the entropy of the frequencies, in nats",
     "excess_loss_curve": "excess loss over steps, in nats",
     "entropy": "entropy of the frequencies, the least loss that a model can have, in nats",
-    "decay_exponent": "minus the slope of log excess loss over log step, from step 30 to 300 or the end",
+    "decay_exponent": "minus the slope of log excess loss over log step, in the decade before step 500 or the end",
     **TOLD,
 }
-EARLY = (30.0, 300.0)
-"""Steps between which the excess loss falls at the default learning rate; before, the model is still near zero."""
+EARLY = 500.0
+"""Step before which the excess loss falls as a power for a decade; at first, embeddings only grow from zero."""
 
 
 def _trainer(settings: Values) -> BatchedTrainer:
@@ -120,7 +120,9 @@ def _finish(finished: Finished) -> dict[str, Metric]:
     from physai_inverse.trainers.observables.curves import local_exponent
 
     metrics = told(finished)
-    exponent = -local_exponent(finished.curves["excess_loss"], low=EARLY[0], high=EARLY[1])
+    curve = finished.curves["excess_loss"]
+    end = min(EARLY, curve.steps[-1])
+    exponent = -local_exponent(curve, low=max(end / 10, 1), high=end) if end else math.nan
     if math.isfinite(exponent):  # with fewer than two points it is not
         metrics["decay_exponent"] = exponent
     return {**metrics, "entropy": _floor(finished.config)}

@@ -1,7 +1,5 @@
 """The network of bigrams: the current token's embedding, a matrix or none, and the scores of the next token."""
 
-import math
-
 import torch
 from torch import nn
 from torch.nn.functional import embedding
@@ -15,8 +13,7 @@ class Bigram(nn.Module):
         dimension: of the embedding.
         scale: standard deviation of the embeddings' first values.
         tied: the embeddings also score the next token; else there is a second matrix for that.
-        matrix: with a square matrix between the two, which starts with a standard deviation of one over the root
-            of the dimension.
+        matrix: with a square matrix between the two, whose first values have this standard deviation.
         signs: without a matrix, a fixed sign for each dimension: `plus`, `minus`, or `mixed`, which take turns.
     """
 
@@ -27,14 +24,14 @@ class Bigram(nn.Module):
         scale: float,
         *,
         tied: bool,
-        matrix: bool = False,
+        matrix: float | None = None,
         signs: str = "plus",
     ) -> None:
         super().__init__()
         self.embedding = nn.Parameter(torch.randn(vocabulary, dimension) * scale)
-        self.matrix = nn.Linear(dimension, dimension, bias=False) if matrix else None
-        if self.matrix is not None:
-            nn.init.normal_(self.matrix.weight, std=1 / math.sqrt(dimension))
+        self.matrix = None if matrix is None else nn.Linear(dimension, dimension, bias=False)
+        if self.matrix is not None and matrix is not None:
+            nn.init.normal_(self.matrix.weight, std=matrix)
         self.unembedding = None if tied else nn.Parameter(torch.randn(vocabulary, dimension) * scale)
         self.signs = signs
 
