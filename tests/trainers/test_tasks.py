@@ -26,6 +26,7 @@ SHORT: dict[str, dict[str, object]] = {
     "memorisation": {"steps": 30, "device": "cpu"},
     "modular_addition": {"p": 11, "steps": 60, "device": "cpu"},
     "phase_diagram": {},
+    "polynomial": {"steps": 20, "device": "cpu"},
     "scaling_law": {},
     "structured_labels": {"steps": 20, "device": "cpu"},
     "wine": {"epochs": 2, "device": "cpu"},
