@@ -117,15 +117,15 @@ def test_random_rows_overlap_by_one_over_the_dimension() -> None:
 # Activations
 
 
-def test_hand_made_relu_units_are_counted_by_their_state() -> None:
-    Z = torch.tensor([[-1.0, 1.0, -1.0, 0.0], [-2.0, 2.0, 3.0, -1.0]])
-    states = activations.unit_states(Z, torch.relu)
+def test_hand_made_units_are_counted_by_their_state() -> None:
+    slopes = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0]])  # of ReLU: never, always, sometimes, never
+    states = activations.unit_states(slopes)
     assert [int(states.dead), int(states.linear), int(states.nonlinear)] == [2, 1, 1]
 
 
 def test_a_saturated_tanh_unit_is_dead_and_a_small_one_linear() -> None:
     Z = torch.tensor([[9.0, 0.01, 2.0], [-9.0, -0.01, 0.0]])
-    states = activations.unit_states(Z, torch.tanh)
+    states = activations.unit_states(1 - Z.tanh().square())
     assert [int(states.dead), int(states.linear), int(states.nonlinear)] == [1, 1, 1]
 
 

@@ -189,7 +189,7 @@ class Adam:
     def scale(self, number: int) -> torch.Tensor:
         """Give the root of the second moment and epsilon, both corrected for their start.
 
-        Source: Cohen et al. 2022, https://arxiv.org/abs/2207.14484, section 2.
+        Source: Cohen et al. 2022, https://arxiv.org/abs/2207.14484, equation 2 of its second version.
         """
         left = column([(1 - second**number) ** 0.5 for _, second in self._betas], self._S)
         return (self._S.sqrt() / left + self._epsilon) * column(

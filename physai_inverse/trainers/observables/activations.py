@@ -5,7 +5,6 @@ Linear algebra in float64. Cost 1 for unit states, 4 for the rest. Every functio
 nothing by a tensor's value, so that `vmap` can run it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +26,7 @@ class UnitStates:
     nonlinear: torch.Tensor
 
 
-def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tensor]) -> UnitStates:
+def unit_states(slopes: torch.Tensor) -> UnitStates:
     """Sort units by what the slope of their activation function does over the samples.
 
     A unit is *dead* when the slope stays below 0.01 in absolute value for every sample (it passes no gradient),
@@ -37,15 +36,10 @@ def unit_states(Z: torch.Tensor, activation: Callable[[torch.Tensor], torch.Tens
 
     Source: for ReLU "Training dynamics of A Single ReLU Neuron" and "Physics of Feature Learning 1"
     (kindxiaoming.github.io).
+
+    Args:
+        slopes: [N, D] of the activation function at each unit's input.
     """
-    inputs = Z.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        (slopes,) = torch.autograd.grad(activation(inputs).sum(), inputs)
-    return states_of(slopes)
-
-
-def states_of(slopes: torch.Tensor) -> UnitStates:
-    """Sort units by the slopes [N, D] of their activation function; see `unit_states`."""
     dead = slopes.abs().amax(dim=0) < DEAD_SLOPE
     varying = slopes.amax(dim=0) - slopes.amin(dim=0) > LINEAR_RANGE
     nonlinear = (varying & ~dead).sum()

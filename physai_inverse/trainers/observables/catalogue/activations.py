@@ -22,7 +22,7 @@ def _share(view: "View", kind: "Callable[[UnitStates], torch.Tensor]") -> "dict[
     from physai_inverse.trainers.observables import activations
 
     pairs = zip(view.hidden, view.slopes, strict=True)
-    counts = {layer.name: kind(activations.states_of(slopes)) for layer, slopes in pairs}
+    counts = {layer.name: kind(activations.unit_states(slopes)) for layer, slopes in pairs}
     units = {layer.name: layer.inputs.shape[1] for layer in view.hidden}
     found = {name: count / units[name] for name, count in counts.items()}
     return {**found, "all": sum(counts.values()) / sum(units.values())}  # type: ignore[dict-item]  # a sum of tensors
@@ -96,7 +96,7 @@ def coordinate_size(view: "View") -> "dict[str, torch.Tensor]":
     The coordinate check: under maximal-update parametrisation it does not depend on the width over the first
     steps.
 
-    Source: Yang et al. 2022, https://arxiv.org/abs/2203.03466, appendix D.1.
+    Source: Yang et al. 2022, https://arxiv.org/abs/2203.03466.
     """
     return _each(view, lambda layer: layer.inputs.double().abs().mean())
 

@@ -20,7 +20,7 @@ def attention_entropy(view: "View") -> "torch.Tensor":
     The largest is `log(i + 1)` for query `i`, as causal attention has it; query 0 is left out. Where a query sees
     later keys, too, the largest is `log(keys)`.
 
-    Source: Zhai et al. 2023, https://arxiv.org/abs/2303.06296, definition 3.1; variant divided by its maximum.
+    Source: Zhai et al. 2023, https://arxiv.org/abs/2303.06296; variant divided by its maximum.
     """
     import torch
 
@@ -44,7 +44,7 @@ def sink_mass(view: "View") -> "torch.Tensor":
 
     Where there is one query alone, of that one.
 
-    Source: Xiao et al. 2023, https://arxiv.org/abs/2309.17453, section 3.1.
+    Source: Xiao et al. 2023, https://arxiv.org/abs/2309.17453.
     """
     masses = view.attention[..., 0]
     return masses[..., 1:].mean() if masses.shape[-1] > 1 else masses.mean()
@@ -57,7 +57,7 @@ def induction_score(view: "View") -> "torch.Tensor":
     Prefix matching: for query `i` in the second repetition or later, the summed attention to keys `i - m T + 1`
     for `m = 1, 2, ..`, with `T` the period, mean over such queries and rows.
 
-    Source: Olsson et al. 2022, https://arxiv.org/abs/2209.11895, appendix "prefix matching".
+    Source: Olsson et al. 2022, https://arxiv.org/abs/2209.11895.
     """
     import torch
 

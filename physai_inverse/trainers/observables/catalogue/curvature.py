@@ -43,7 +43,7 @@ def preconditioned_sharpness(view: "View") -> "torch.Tensor":
     For Adam `P = (1 - beta1^t) (sqrt(v / (1 - beta2^t)) + epsilon)`; about `38 / lr` at its edge of stability with
     `beta1 = 0.9` on full batches. For `sgd` `P` is 1.
 
-    Source: Cohen et al. 2022, https://arxiv.org/abs/2207.14484, equations 1 and 2.
+    Source: Cohen et al. 2022, https://arxiv.org/abs/2207.14484, equation 2 of its second version.
     """
     return view.scaled_top.value
 

@@ -43,7 +43,7 @@ def fourier_concentration(view: "View") -> "torch.Tensor":
 def fourier_gini(view: "View") -> "torch.Tensor":
     """Give the Gini coefficient of the embedding's power over frequencies: 0 even, 1 - 1/n in one of n.
 
-    Source: Nanda et al. 2023, https://arxiv.org/abs/2301.05217, section 5.
+    Source: Nanda et al. 2023, https://arxiv.org/abs/2301.05217.
     """
     from physai_inverse.trainers.observables import weights
 
@@ -70,7 +70,7 @@ def feature_dimensionality(view: "View") -> "torch.Tensor":
 
     1 for orthogonal features, 1/2 for antipodal pairs.
 
-    Source: Elhage et al. 2022, https://arxiv.org/abs/2209.10652, section "feature dimensionality"; the mean.
+    Source: Elhage et al. 2022, https://arxiv.org/abs/2209.10652; the mean.
     """
     from physai_inverse.trainers.observables import weights
 

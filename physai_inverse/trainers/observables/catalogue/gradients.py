@@ -30,7 +30,7 @@ def gradient_cosine(view: "View") -> "torch.Tensor":
 
     Near 1 where all rows pull one way, near 0 where noise rules.
 
-    Source: Yu et al. 2020, https://arxiv.org/abs/2001.06782, definition 1, there between tasks.
+    Source: Yu et al. 2020, https://arxiv.org/abs/2001.06782, there between tasks.
     """
     from physai_inverse.trainers.observables import gradients
 

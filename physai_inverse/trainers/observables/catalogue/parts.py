@@ -52,7 +52,7 @@ def energy_distance(view: "View") -> "torch.Tensor":
 
     0 for data against themselves (means over all pairs, each with itself, too).
 
-    Source: Szekely and Rizzo 2013, https://doi.org/10.1016/j.jspi.2013.03.018, equation 5.
+    Source: Szekely and Rizzo 2013, https://doi.org/10.1016/j.jspi.2013.03.018.
     """
     x, y = view.samples
     return 2 * _mean_distance(x, y) - _mean_distance(x, x) - _mean_distance(y, y)
@@ -77,7 +77,7 @@ def conservation_drift(view: "View") -> "torch.Tensor":
     0 for an exact integrator.
 
     Source: "Physics 2" (kindxiaoming.github.io); as for integrators in Hairer, Lubich and Wanner 2006, "Geometric
-    numerical integration", chapter I.
+    numerical integration".
     """
     first = view.rollout[:, :1]
     return ((view.rollout - first).abs().amax(dim=1) / first[:, 0].abs()).mean()

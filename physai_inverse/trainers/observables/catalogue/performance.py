@@ -38,7 +38,7 @@ def loss_gap(ending: "Ending") -> float:
 def excess_loss(ending: "Ending") -> float:
     """Give `L` minus the least loss that any model can reach, which is known from the generator of the data.
 
-    Source: the excess risk; Shannon 1948, https://doi.org/10.1002/j.1538-7305.1948.tb01338.x, theorem 9, for a
+    Source: the excess risk; Shannon 1948, https://doi.org/10.1002/j.1538-7305.1948.tb01338.x, for a
     cross-entropy.
     """
     assert ending.floor is not None
