@@ -167,10 +167,11 @@ def test_the_scale_of_an_optimiser_is_what_torch_divides_by(optimizer: str) -> N
 
 def first_module(train: BatchedTrainer) -> nn.Module:
     """The module of seed 0 before it trains."""
+    from physai_inverse.trainers.batched.checkpoints import Checkpoints
     from physai_inverse.trainers.batched.members import Converter, Nursery
 
     convert = Converter(torch.device("cpu"), torch.float32)
-    return Nursery(train, convert).make(0, {"lr": 0.01}, 0).module
+    return Nursery(train, convert, Checkpoints(None)).make(0, {"lr": 0.01}, 0).module
 
 
 def test_muon_has_no_such_scale_and_says_so() -> None:
