@@ -143,23 +143,21 @@ def main() -> None:
     for recording in recordings:
         print(f"{recording.name}\n  {'rule':18}" + "".join(f"{column:>10}" for column in COLUMNS))
         replays[recording.name] = compared(recording, studies=options.studies, trainings=options.trainings)
-    write(
-        RESULTS / "mediators.json",
-        origin("python -m benchmarks.mediators")
-        | {
-            "studies": options.studies,
-            "trainings": options.trainings,
-            "replays": replays,
-            "tells of the end": {item.name: telling(item, options.trainings) for item in recordings[:2]},
-            "grokking": grokking(),
-            "forward map": {
-                item.name: forward.compared(
-                    item, studies=options.studies, trainings=options.trainings, loops=LOOPS, budget=BUDGET
-                )
-                for item in (*recordings[:2], recordings[3].take(np.arange(POOL)))
-            },
-        },
-    )
+    result = origin("python -m benchmarks.mediators") | {
+        "studies": options.studies,
+        "trainings": options.trainings,
+        "replays": replays,
+        "tells of the end": {item.name: telling(item, options.trainings) for item in recordings[:2]},
+        "grokking": grokking(),
+    }
+    write(RESULTS / "mediators.json", result)
+    result["forward map"] = {
+        item.name: forward.compared(
+            item, studies=options.studies, trainings=options.trainings, loops=LOOPS, budget=BUDGET
+        )
+        for item in (*recordings[:2], recordings[3].take(np.arange(POOL)))
+    }
+    write(RESULTS / "mediators.json", result)
 
 
 if __name__ == "__main__":

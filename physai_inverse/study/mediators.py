@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from physai_inverse.errors import NotFound
+from physai_inverse.errors import FitFailed, NotFound
 from physai_inverse.fidelity import Fidelity
 from physai_inverse.forward import CURVE_SUFFIX, Dataset
 from physai_inverse.inverse.stopping import Expected, StoppingRule
@@ -143,9 +143,12 @@ def _sought(study: Informed, runs: Sequence[Trial], metric: str) -> tuple[str, .
         return ()
     key = (metric, runs[sizes[-1] - 1].number)
     if key not in study.told:
-        found = told(study.space, runs[: sizes[-1]], metric, seed=child(0, "mediators of a rule"))
+        try:
+            best = told(study.space, runs[: sizes[-1]], metric, seed=child(0, "mediators of a rule")).best
+        except FitFailed:  # no reason for a training not to run
+            best = ()
         telling = sorted(
-            (item for item in found.best if item.found and item.observable != metric),
+            (item for item in best if item.found and item.observable != metric),
             key=lambda item: -item.over_config.nats,
         )
         study.told.clear()
@@ -168,7 +171,10 @@ def _expected(study: Informed, metric: str, runs: Sequence[Trial], this: Trial |
     fitted = study._fitted()
     if not isinstance(fitted, Fitted) or metric not in fitted.data.columns:
         return None
-    model = fitted.map([metric]).models.get(metric)
+    try:
+        model = fitted.map([metric]).models.get(metric)
+    except FitFailed:
+        return None
     if model is None:
         return None
     scores = model.held_out()
