@@ -22,9 +22,9 @@ DESCRIPTION = (
     "one CPU core."
 )
 PHENOMENON = (
-    "Which times are taught decides what is drawn: samples lie on the curve (`on_shape`, `energy_distance`) "
-    "best where times are nearer to the data (`time_mean` above 0), and even when a single time is taught "
-    "(`time_deviation` of 0)."
+    "Which times are taught decides what is drawn: the nearer to the data (`time_mean` above 0), the more "
+    "samples lie on the shape (`on_shape`); times in the middle spread them most evenly (`energy_distance`). "
+    "Even a single time (`time_deviation` of 0, `time_mean` of 2) puts nearly all of them on it."
 )
 SOURCE = (
     "Lipman et al. 2023, https://arxiv.org/abs/2210.02747; times as in Esser et al. 2024, "

@@ -1,4 +1,4 @@
-"""A mixture of experts on an oscillating function: how many experts one number of units is best divided into."""
+"""A mixture of experts on an oscillating function: into how many experts a number of units is divided."""
 
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,9 @@ DESCRIPTION = (
     "expert is an ordinary network of one hidden layer. One training takes a few seconds on one CPU core."
 )
 PHENOMENON = (
-    "The test loss is lowest at a number of experts in between: gates let straight experts bend, but with "
-    "many experts each has few units (`test_loss` over `experts`). `gate_entropy` and `used_experts` say how "
-    "the square is divided up."
+    "Experts whose gates cut the square into pieces fit an oscillation that one smooth network is slow to "
+    "learn: `test_loss` falls over `experts` to about a third of the units and no further. `gate_entropy` and "
+    "`used_experts` say how the square is divided up."
 )
 SOURCE = '"MOE 1", https://kindxiaoming.github.io/blog/2026/moe-1'
 KNOBS: dict[str, Knob] = {
