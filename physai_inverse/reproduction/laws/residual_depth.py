@@ -24,7 +24,8 @@ SHOWN = 2 * DIMENSION**2
 """Eigenvalues in the picture."""
 NOTE = (
     "The N^2 steep directions may be N outputs times what the blocks see: N - 1 linear directions of a normalised "
-    "stream and the common one of activations that bend. Without normalisation, or with ReLU, the drop was below 1.6."
+    "stream and the common one of activations that bend. Without normalisation, or with ReLU, the drop was below "
+    "1.6."
 )
 
 
