@@ -3,6 +3,7 @@ import torch
 
 from physai_inverse.trainers.observables.parallelograms import (
     all_pairs,
+    chance_of_a_line,
     degrees_of_freedom,
     equations,
     pace,
@@ -38,6 +39,12 @@ def test_all_pairs_leave_a_shift_and_a_scale_and_no_pair_leaves_everything() -> 
     assert int(degrees_of_freedom(P, ~EVERY)) == P
     both = degrees_of_freedom(P, torch.stack([EVERY, ~EVERY]))
     assert both.tolist() == [2, P]
+
+
+def test_few_pairs_never_force_a_line_and_nearly_all_always_do() -> None:
+    few, most = (chance_of_a_line(P, size, draws=50, seed=0) for size in (10, 53))
+    assert (few, most) == (0, 1)
+    assert 0.2 < chance_of_a_line(P, 22, draws=200, seed=0) < 0.6
 
 
 def test_three_numbers_become_a_line_at_the_rate_of_their_only_equation() -> None:

@@ -25,18 +25,13 @@ SCALE = 0.1
 
 
 def _measure_critical_share(seed: int) -> Outcome:
-    import torch
-
     from physai_inverse.seeds import child
-    from physai_inverse.trainers.observables.parallelograms import degrees_of_freedom
+    from physai_inverse.trainers.observables.parallelograms import chance_of_a_line
 
-    source = torch.Generator().manual_seed(child(seed, "training sets"))
-    shares, chances = [], []
-    for size in SIZES:
-        ranks = torch.rand(DRAWS, PAIRS, generator=source).argsort(dim=1).argsort(dim=1)
-        shares.append(size / PAIRS)
-        chances.append(float((degrees_of_freedom(NUMBERS, ranks < size) == 2).double().mean()))
-    return critical_share(shares, chances)
+    chances = [
+        chance_of_a_line(NUMBERS, size, draws=DRAWS, seed=child(seed, "training sets", size)) for size in SIZES
+    ]
+    return critical_share([size / PAIRS for size in SIZES], chances)
 
 
 def critical_share(shares: Sequence[float], chances: Sequence[float]) -> Outcome:

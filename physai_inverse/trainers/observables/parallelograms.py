@@ -92,6 +92,20 @@ def degrees_of_freedom(p: int, trained: torch.Tensor) -> torch.Tensor:
     return p - rank
 
 
+def chance_of_a_line(p: int, size: int, *, draws: int, seed: int) -> float:
+    """Estimate how probable it is that random training pairs leave nothing but a line's shift and scale.
+
+    Args:
+        p: how many numbers there are.
+        size: number of training pairs.
+        draws: number of training sets.
+        seed: of the draws.
+    """
+    source = torch.Generator().manual_seed(seed)
+    ranks = torch.rand(draws, len(all_pairs(p)), generator=source).argsort(dim=1).argsort(dim=1)
+    return float((degrees_of_freedom(p, ranks < size) == 2).double().mean())
+
+
 def pace(p: int, trained: torch.Tensor) -> torch.Tensor:
     """Give the third-smallest eigenvalue of the effective Hessian, the rate at which embeddings become a line.
 

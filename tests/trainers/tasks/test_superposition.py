@@ -5,6 +5,7 @@ import torch
 
 from physai_inverse.errors import InvalidInput
 from physai_inverse.trainers import load_task
+from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.tasks.catalogue import superposition as task
 from physai_inverse.trainers.tasks.networks.superposition import Superposition
 
@@ -45,7 +46,7 @@ def test_random_rows_overlap_by_one_over_the_dimensions() -> None:
     assert train.measure is not None
     for norms in ("free", "unit"):
         config = {"dimensions": 20, "norms": norms}
-        with torch.no_grad():
+        with torch.no_grad(), isolated(0):
             found = train.measure(train.build(config), train.given(config, 0))
         assert float(found["mean_overlap"]) == pytest.approx(1 / 20, rel=0.05)
         assert float(found["represented_share"]) == 1
