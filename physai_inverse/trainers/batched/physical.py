@@ -46,6 +46,7 @@ def lead(size: int, tensor: torch.Tensor, dim: int | None) -> torch.Tensor:
 
 
 FUNCTORCH = torch._C._functorch
+UNMAPPED = torch._C.DispatchKeySet(torch._C.DispatchKey.FuncTorchVmapMode)
 DIRECT = all(
     hasattr(FUNCTORCH, name)
     for name in (
@@ -160,7 +161,9 @@ class Streams:
 
     def kept(self, row: int, shape: Sequence[int], p: float) -> torch.Tensor:
         """Draw which units of a model stay, ones and zeros; on the CPU, the same for every device."""
-        return torch.empty(tuple(shape)).bernoulli_(1 - p, generator=self._sources[row])
+        # Not within `vmap`, which refuses to draw: each model draws from a stream of its own here.
+        with torch._C._ExcludeDispatchKeyGuard(UNMAPPED):
+            return torch.empty(tuple(shape)).bernoulli_(1 - p, generator=self._sources[row])
 
 
 class StreamDropout(nn.Module):

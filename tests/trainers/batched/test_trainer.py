@@ -16,6 +16,7 @@ from physai_inverse.trainers import Extras, bound, train
 from physai_inverse.trainers.batched import BatchedTrainer, Finished
 from physai_inverse.trainers.batched import loop as loop_module
 from physai_inverse.trainers.batched import physical as physical_module
+from physai_inverse.trainers.batched import session as session_module
 from physai_inverse.trainers.batched.layout import flat
 
 Config = Mapping[str, Any]
@@ -110,6 +111,20 @@ def test_any_module_is_stacked_with_padded_widths_and_own_dropout(
     assert line.startswith("together by vmap")
     for found, expected in zip(of(chosen, [0, 1, 2, 3]), one_by_one(of, chosen, [0, 1, 2, 3]), strict=True):
         assert losses(found) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize("build", [chain, Custom])
+def test_a_stack_with_dropout_stays_a_stack_while_it_trains(
+    build: Any, direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object, __: object, error: Exception) -> Any:
+        raise AssertionError("the stack was taken apart") from error
+
+    monkeypatch.setattr(session_module.Session, "_instead", refuse)
+    monkeypatch.setattr(physical_module, "DIRECT", direct)
+    chosen = [{**config, "act": "sigmoid", "dropout": 0.3} for config in MIXED]
+    assert all(isinstance(found, dict) for found in trainer(build)(chosen, [0, 1, 2, 3]))
 
 
 @pytest.mark.parametrize("reduction", ["none", "mean"])
