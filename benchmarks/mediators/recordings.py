@@ -3,7 +3,6 @@
     digits             150 configurations of `configs/digits.yaml`, 20 epochs; the final validation loss
     modular_addition   150 configurations of `configs/modular_addition.yaml`, 2,000 steps; the final test loss
     lcbench            2,000 published configurations a task (predictions of a surrogate; the accuracy alone)
-    olmo_ladder        24 language models, too few to be replayed: only what tells of the end
 
 Beside the metrics of the tasks, the stack measures at every logged step what tells of a network beyond its losses:
 of digits size and entropy of the outputs and the margin; of modular addition also norm and Fourier concentration
