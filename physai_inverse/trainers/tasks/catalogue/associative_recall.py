@@ -35,7 +35,12 @@ SOURCE = (
 )
 KNOBS: dict[str, Knob] = {
     "lr": {"type": "float", "low": 3e-4, "high": 0.03, "log": True, "default": 3e-3},
-    "dimension": {"type": "integer", "low": 8, "high": 256, "log": True, "least": 1, "default": 32},
+    "dimension": {
+        "type": "ordinal",
+        "levels": [8, 16, 24, 32, 48, 64, 96, 128, 192, 256],  # multiples of every number of heads
+        "least": 1,
+        "default": 32,
+    },
     "heads": {"type": "ordinal", "levels": [1, 2, 4, 8], "least": 1, "default": 1},
     "pairs": {"type": "integer", "low": 2, "high": 32, "log": True, "least": 1, "default": 8},
     "samples": {"type": "integer", "low": 1000, "high": 1_000_000, "log": True, "least": 1, "default": 100_000},
