@@ -30,7 +30,7 @@ HOMES = {
     "plotly": {"report"},
     "matplotlib": {"report"},
     "sklearn": {"surrogates", "trainers"},
-    "torch": {"trainers", "executors", "surrogates"},
+    "torch": {"trainers", "executors", "surrogates", "reproduction"},
     "botorch": {"surrogates", "inverse"},
     "gpytorch": {"surrogates", "inverse"},
     "optuna": {"adapters", "importers"},
