@@ -27,7 +27,7 @@ PHENOMENON = (
     "Recall appears suddenly (`steps_to_threshold`, `test_accuracy_curve`), when the first layer has learned "
     "to look at the token before (`previous_token_score`) and the second at what followed the key "
     "(`induction_score`); a zone of dimensions and rates has it early, too few sequences are learned by heart, "
-    "and noise on the embeddings helps."
+    "and noise on the embeddings is reported to help."
 )
 SOURCE = (
     'Z. Liu, "Sparse attention 6" and "8", https://kindxiaoming.github.io/blog/2026/sparse-attention-6/, after '
