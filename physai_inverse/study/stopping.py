@@ -108,7 +108,7 @@ def judge(rule: Rule | None, curve: Curve | Mapping[float, float]) -> Verdict:
     """
     if rule is None:
         return Verdict(
-            False, None, "only full trainings with one wish to minimize or maximize a metric are stopped, if any"
+            False, None, "if any, only full trainings with one wish to minimize or maximize a metric are stopped"
         )
     found = as_metrics({rule.metric: curve})[rule.metric]
     if not isinstance(found, Curve):
