@@ -138,7 +138,7 @@ def judge(
     """
     if rule is None:
         return Verdict(
-            False, None, "only full trainings with one wish to minimize or maximize a metric are stopped, if any"
+            False, None, "if any, only full trainings with one wish to minimize or maximize a metric are stopped"
         )
     found = as_metrics({rule.metric: curve})[rule.metric]
     if not isinstance(found, Curve):

@@ -128,7 +128,7 @@ def test_a_function_that_is_named_is_asked_what_it_takes(tmp_path: Path) -> None
 
 def test_a_task_takes_its_setting_as_fidelity() -> None:
     trainer = bound(load_task("digits", {"observables": False}), "epochs")
-    assert taken(trainer) == {"fidelity", "report"}
+    assert taken(trainer) == {"fidelity", "report", "checkpoint"}
     with pytest.raises(InvalidInput, match="has the fidelity `share`, and its trainer does not take it"):
         bound(load_task("digits"), "share")
 
