@@ -1,9 +1,9 @@
-"""Seconds until a fixed loss is reached: the study with whole batches and stopping, beside Optuna and the usual loop.
+"""Seconds until a fixed loss is reached: whole batches and stopping, beside Optuna around the usual loop.
 
 Every contender begins with nothing but the task, suggests, trains, and is stopped when a finished training has
 reached the target; the time of its suggestions is part of it. Each runs in a fresh process of one thread, so that
-two cores would serve any of them twice; seconds are processor time, with wall time beside it. The target is the loss
-that one of 33 random configurations reaches (`--targets` measures it anew).
+two cores would serve any of them twice; seconds are processor time, with wall time beside it. The target is the
+loss that one of 33 random configurations reaches (`--targets` measures it anew).
 
     ours          suggestions of the study, `--together` trainings in one program, hopeless ones stopped early
     ours, single  the same, one training at a time in the usual loop, with the same rule of stopping
@@ -73,9 +73,11 @@ def usual_loop(race: Race) -> Train:
     from physai_inverse.seeds import child
     from physai_inverse.trainers import load_task
 
-    problem = load_task(race.task, race.settings).batched()
+    problem: Any = load_task(race.task, race.settings).batched()
 
-    def train(config: Mapping[str, Any], seed: int, report: Callable[[float, Mapping[str, float]], bool]) -> float | None:
+    def train(
+        config: Mapping[str, Any], seed: int, report: Callable[[float, Mapping[str, float]], bool]
+    ) -> float | None:
         recipe = problem.recipe(config)
         torch.manual_seed(child(seed, "initial"))
         module = problem.build(config)
@@ -136,7 +138,7 @@ def ours(race: Race, seed: int, together: int, limit: float) -> dict[str, float]
 
     from physai_inverse.trainers import load_task
 
-    trainer = load_task(race.task, {**race.settings, "stop_early": True})
+    trainer = load_task(race.task, race.settings, stop_early=True)
     trainer([{}], [seed])  # what is imported and compiled once is no part of anybody's time
     with tempfile.TemporaryDirectory() as folder:
         study = _study(race, seed, folder)
@@ -221,11 +223,11 @@ class Clock:
 
 
 def _study(race: Race, seed: int, folder: str) -> Any:
-    from physai_inverse import Study
+    from physai_inverse import Minimize, Study
     from physai_inverse.spec import draft_for_task, read_spec
 
     spec = read_spec(Path(folder) / "study.yaml", draft_for_task(race.task).encode())
-    return Study(f"race {seed}", spec.space, f"minimize {race.metric}", store=f"{folder}/race.db", seed=seed)
+    return Study(spec.space, Minimize(race.metric), store=f"{folder}/race.db", seed=seed)
 
 
 def _reached(study: Any, race: Race) -> bool:
@@ -304,7 +306,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--together", type=int, default=16)
-    parser.add_argument("--limit", type=float, default=300.0, help="processor seconds after which a race is given up")
+    parser.add_argument(
+        "--limit", type=float, default=300.0, help="processor seconds after which a race is given up"
+    )
     parser.add_argument("--tasks", nargs="*", default=list(RACES))
     parser.add_argument("--contenders", nargs="*", default=list(CONTENDERS))
     parser.add_argument("--out", type=Path, default=RESULTS / "time_to_target.json")

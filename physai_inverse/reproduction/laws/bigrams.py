@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from physai_inverse.observations import Metric
 from physai_inverse.reproduction.law import Check, Law, Line, Outcome, Picture, slope
-from physai_inverse.reproduction.trained import middle, over_steps, train
+from physai_inverse.reproduction.trainings import middle, over_steps, train
 
 Results = Sequence[Mapping[str, Metric]]
 

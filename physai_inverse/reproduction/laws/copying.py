@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from physai_inverse.observations import Metric
 from physai_inverse.reproduction.law import Check, Law, Line, Outcome, Picture
-from physai_inverse.reproduction.trained import middle, over_steps, train
+from physai_inverse.reproduction.trainings import middle, over_steps, train
 
 Results = Sequence[Mapping[str, Metric]]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from physai_inverse.observations import Curve, Metric
 from physai_inverse.reproduction.law import Check, Law, Line, Outcome, Picture
-from physai_inverse.reproduction.trained import over_steps, train
+from physai_inverse.reproduction.trainings import over_steps, train
 
 ALPHAS = (0.5, 1.0, 1.5)
 VOCABULARIES = (10, 30, 100)

@@ -6,7 +6,6 @@ model trains anew.
 """
 
 import logging
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +81,7 @@ class Checkpoints:
             plain: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except Exception as error:  # whatever a damaged or foreign file raises
             LOG.warning("`%s` cannot be read, so its training begins anew: %s", path, error)
             return None
         if not isinstance(plain, dict) or plain.pop("identity", None) != identity:

@@ -106,6 +106,11 @@ class TaskTrainer(AbstractBatched):
         assert not isinstance(seeds, int)
         return [_tried(trainer, config, seed) for config, seed in zip(configs, seeds, strict=True)]
 
+    @property
+    def goes_on(self) -> bool:  # type: ignore[override]  # of some tasks
+        """Whether a longer training can go on from a shorter one: where networks are trained."""
+        return isinstance(self.trainer(), BatchedTrainer)
+
     def trainer(self) -> Trainer:
         """Give what does the work."""
         task = find_task(self.name)

@@ -3,7 +3,7 @@ import pytest
 from physai_inverse.errors import TrialFailed
 from physai_inverse.observations import Curve, Metric
 from physai_inverse.reproduction.laws.copying import CONTEXTS, LAWS, guess, places, without
-from physai_inverse.reproduction.trained import middle, train
+from physai_inverse.reproduction.trainings import middle, train
 
 
 def one(perplexity: float, current: float = 0.1, target: float = 0.5) -> dict[str, Metric]:

@@ -2,7 +2,7 @@ import pytest
 
 from physai_inverse.observations import Curve, Metric
 from physai_inverse.reproduction.laws.unigram import ALPHAS, LAWS, VOCABULARIES, outcome, power
-from physai_inverse.reproduction.trained import train
+from physai_inverse.reproduction.trainings import train
 
 STEPS = (0.0, 1.0, 10.0, 50.0, 80.0, 130.0, 200.0, 320.0, 500.0)
 

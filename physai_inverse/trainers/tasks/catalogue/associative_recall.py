@@ -115,6 +115,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         log=log_steps(steps),
         finish=lambda finished: _finish(finished, threshold),
         views=Views(
+            hidden=False,
             rows=lambda config, seed: fresh(config, seed, 256),
             labels=lambda batch: batch[1],
             embedding="embedding",

@@ -75,7 +75,13 @@ def _trainer(settings: Values) -> BatchedTrainer:
         given=_rows,
         log=log_steps(steps),
         finish=_finish,
-        views=Views(rows=_rows, latents=_places, embedding="embedding", floor=lambda config, _: _floor(config)),
+        views=Views(
+            hidden=False,
+            rows=_rows,
+            latents=_places,
+            embedding="embedding",
+            floor=lambda config, _: _floor(config),
+        ),
     )
 
 

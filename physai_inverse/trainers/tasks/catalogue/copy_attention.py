@@ -82,6 +82,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         log=log_steps(steps),
         finish=lambda finished: _finish(finished, threshold),
         views=Views(
+            hidden=False,
             rows=lambda config, seed: _fresh(config, complete(config, KNOBS).whole("batch_size"), seed),
             labels=lambda batch: batch[1],
             embedding="embedding",

@@ -82,7 +82,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         given=lambda config, seed: (singular_values(config, modes),),  # noqa: ARG005 - the same for all seeds
         log=lambda steps, epoch: sorted({*range(0, steps + 1, max(steps // LOGGED, 1)), steps}),  # noqa: ARG005
         finish=lambda finished: _finish(finished, duration),
-        views=Views(rows=rows, floor=lambda config, seed: 0.0),  # noqa: ARG005 - as of every floor
+        views=Views(hidden=False, rows=rows, floor=lambda config, seed: 0.0),  # noqa: ARG005 - as of every floor
     )
 
 

@@ -69,7 +69,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         recipe=_recipe,
         log=range(1, steps + 1),  # of all points at every step, so that the loss of a step is exact
         finish=lambda finished: _finish(finished, steps),
-        views=Views(rows=rows),
+        views=Views(hidden=False, rows=rows),
     )
 
 

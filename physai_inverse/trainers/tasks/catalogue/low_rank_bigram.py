@@ -65,7 +65,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         given=_rows,
         log=log_steps(steps),
         finish=_finish,
-        views=Views(rows=_rows, embedding="embedding", head="unembedding", floor=_floor),
+        views=Views(hidden=False, rows=_rows, embedding="embedding", head="unembedding", floor=_floor),
     )
 
 

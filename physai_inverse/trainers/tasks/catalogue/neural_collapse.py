@@ -181,4 +181,6 @@ def _finish(finished: Finished) -> dict[str, Metric]:
     return metrics
 
 
-TASK = Task("neural_collapse", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON)
+TASK = Task(
+    "neural_collapse", DESCRIPTION, SOURCE, KNOBS, SETTINGS, METRICS, _trainer, PHENOMENON, {"minimize": "nc1"}
+)

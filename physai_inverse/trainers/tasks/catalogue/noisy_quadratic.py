@@ -94,7 +94,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         log=log_steps(steps),
         ended=(lambda curves: _ended(curves, target)) if stop else None,
         finish=lambda finished: _finish(finished, target, steps),
-        views=Views(rows=silent, floor=lambda config, seed: 0.0),  # noqa: ARG005 - as of every floor
+        views=Views(hidden=False, rows=silent, floor=lambda config, seed: 0.0),  # noqa: ARG005 - as of every floor
     )
 
 

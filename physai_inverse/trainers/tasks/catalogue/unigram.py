@@ -67,6 +67,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         log=log_steps(steps),
         finish=_finish,
         views=Views(
+            hidden=False,
             rows=_rows,
             labels=lambda batch: batch[1],
             embedding="embedding",
