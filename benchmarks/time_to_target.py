@@ -57,9 +57,9 @@ class Race:
 
 
 RACES = {
-    "digits": Race("digits", {"observables": False}, "val_loss", 0.06708, 396),
+    "digits": Race("digits", {"observables": False}, "val_loss", 0.0574, 396),
     "modular addition": Race("modular_addition", {"observables": False}, "test_loss", 0.0, 99),
-    "width": Race("width_scaling", {"observables": False}, "test_loss", 0.03511, 99),
+    "width": Race("width_scaling", {"observables": False}, "test_loss", 0.02837, 99),
 }
 
 Train = Callable[[Mapping[str, Any], int, Callable[[float, Mapping[str, float]], bool]], float | None]
@@ -306,9 +306,9 @@ def main() -> None:
     """Race, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--together", type=int, default=16)
+    parser.add_argument("--together", type=int, default=8)
     parser.add_argument(
-        "--limit", type=float, default=300.0, help="processor seconds after which a race is given up"
+        "--limit", type=float, default=60.0, help="processor seconds after which a race is given up"
     )
     parser.add_argument("--tasks", nargs="*", default=list(RACES))
     parser.add_argument("--contenders", nargs="*", default=list(CONTENDERS))
