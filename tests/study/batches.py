@@ -46,6 +46,14 @@ class Troubled:
         return {"loss": loss(config)}
 
 
+def _at_once(kill: float) -> "Telling":
+    """Make one in a worker, which then sends points at once: its stream begins before the trainer is called."""
+    from physai_inverse.trainers import streaming
+
+    streaming.SECONDS = 0.0
+    return Telling(kill)
+
+
 @dataclass(frozen=True)
 class Telling:
     """A trainer of many that reports curves at once, and dies in the middle with some configurations."""
@@ -54,10 +62,10 @@ class Telling:
     trains_together: ClassVar[bool] = True
     takes: ClassVar[frozenset[str]] = frozenset({"report"})
 
-    def __call__(self, configs: Any, seeds: Any, report: Any) -> Any:
-        from physai_inverse.trainers import streaming
+    def __reduce__(self) -> Any:
+        return _at_once, (self.kill,)
 
-        streaming.SECONDS = 0.0
+    def __call__(self, configs: Any, seeds: Any, report: Any) -> Any:
         if isinstance(configs, Mapping):
             return self([configs], [seeds], lambda _, step, metrics: report(step, metrics))[0]
         for step in (1, 2, 3):
