@@ -283,8 +283,8 @@ def test_results_that_ray_tune_writes(tmp_path: Path) -> None:
     try:
         tune.Tuner(
             train,
-            param_space={"lr": tune.loguniform(1e-4, 1e-1), "net": {"width": tune.choice([16, 32, 64])}},
-            tune_config=tune.TuneConfig(num_samples=8),
+            param_space={"lr": tune.loguniform(1e-4, 1e-1), "net": {"width": tune.grid_search([16, 32, 64])}},
+            tune_config=tune.TuneConfig(num_samples=3),  # of each width
             run_config=tune.RunConfig(storage_path=str(tmp_path), name="digits", verbose=0),
         ).fit()
     finally:
@@ -295,7 +295,7 @@ def test_results_that_ray_tune_writes(tmp_path: Path) -> None:
     assert lr.log
     assert isinstance(reading.space.parameters["net_width"], Ordinal)
     assert reading.wish.goals == ["minimize val_loss"]
-    assert [len(seen.metrics["val_loss"]) for seen in reading.observations] == [3] * 8
+    assert [len(seen.metrics["val_loss"]) for seen in reading.observations] == [3] * 9
 
 
 def test_logs_of_lightning(tmp_path: Path) -> None:
