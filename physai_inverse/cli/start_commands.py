@@ -77,7 +77,7 @@ def observables(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what can be observed of a training: name, group, cost, unit, meaning, source."""
+    """List what can be observed of a training, by groups: name, cost, unit, meaning; sources with --json."""
     from physai_inverse.cli.json_lines import print_json
     from physai_inverse.trainers import listed_observables
 

@@ -88,15 +88,19 @@ def observables_table(found: "Sequence[tuple[Observable, str]]", *, of_task: boo
     from physai_inverse.trainers.observables.registry import COSTS
 
     table = new_table(caption="\n".join(f"cost {cost}: {meaning}" for cost, meaning in COSTS.items()))
-    for name in ("name", "group"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("name", no_wrap=True)
     table.add_column("cost", justify="right")
     table.add_column("unit")
-    table.add_column("meaning", ratio=2)
-    table.add_column("of this task" if of_task else "source", ratio=1)
+    table.add_column("meaning", ratio=1)
+    if of_task:
+        table.add_column("of this task", ratio=1)
+    group = None
     for item, lack in found:
-        last = item.source if not of_task else f"no: {lack}" if lack else "yes"
-        table.add_row(item.name, item.group, str(item.cost), item.unit, Text(item.meaning), Text(last))
+        if item.group != group:
+            group = item.group
+            table.add_row(Text(group, style="bold"), "", "", "")
+        asked = [Text(f"no: {lack}" if lack else "yes")] if of_task else []
+        table.add_row(f"  {item.name}", str(item.cost), item.unit, Text(item.meaning), *asked)
     return table
 
 

@@ -96,13 +96,13 @@ class RoughProcess(AbstractMember):
         """Narrower, and as it is: the process already speaks for the tails."""
         return {0.5: 0.5, 1.0: 0.5}
 
-    def fit(self, task: Task, *, seed: int) -> "FittedRoughProcess | FittedLocalProcess":
+    def fit(self, task: Task, *, seed: int) -> "FittedOwnProcess | FittedLocalProcess":
         """Climb to the hyper-parameters from a few hundred rows, and condition on all, or around each point."""
         if len(task) > MAX_ROWS:
             return FittedLocalProcess(
                 task, _climbed(task, np.arange(len(task)), rough=True, seed=seed)[0].covariance
             )
-        return FittedRoughProcess(task, conditioned_on(task, np.arange(len(task)), rough=True, seed=seed))
+        return FittedOwnProcess(task, conditioned_on(task, np.arange(len(task)), rough=True, seed=seed))
 
 
 def conditioned_on(task: Task, rows: np.ndarray, *, rough: bool, seed: int) -> Posterior:
@@ -169,7 +169,7 @@ def left_out(
 
 
 @dataclass(frozen=True)
-class FittedRoughProcess(AbstractFitted):
+class FittedOwnProcess(AbstractFitted):
     """A process of its own.
 
     Args:
@@ -189,10 +189,14 @@ class FittedRoughProcess(AbstractFitted):
             mean, variance = left_out(self.posterior, noisy, task.values, task.side)
         return Pool.normal(mean, np.sqrt(variance)).take(task.judged)
 
+    def columns(self, units: np.ndarray) -> np.ndarray:
+        """Give what the process sees of points, ``[n, f]``."""
+        return self.task.features.encode(units)
+
     def at(self, units: np.ndarray, *, noise: bool) -> Pool:
         """Say mean and standard deviation of the process."""
         with one_thread():
-            mean, variance = self.posterior.moments(self.task.features.encode(units) - CENTRE)
+            mean, variance = self.posterior.moments(self.columns(units) - CENTRE)
         return Pool.normal(mean, np.sqrt(variance + (self.posterior.covariance.noise if noise else 0.0)))
 
 

@@ -12,17 +12,15 @@ modelling", https://doi.org/10.1098/rspa.2016.0751, equation 2.12, with the mean
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from physai_inverse.forward import AbstractMetricModel
 from physai_inverse.surrogates.fit import Priors, climb, starts, widened
 from physai_inverse.surrogates.likelihood import Posterior, Rows
-from physai_inverse.surrogates.member import AbstractFitted, AbstractMember, Task
+from physai_inverse.surrogates.member import AbstractMember, Task
 from physai_inverse.surrogates.metric import CENTRE
-from physai_inverse.surrogates.pool import Pool
-from physai_inverse.surrogates.processes import FittedProcess, left_out
+from physai_inverse.surrogates.processes import FittedOwnProcess, FittedProcess
 from physai_inverse.surrogates.settled import MAX_CLIMB_ROWS
 from physai_inverse.surrogates.threads import one_thread
 
@@ -93,7 +91,8 @@ class Related(AbstractMember):
         with one_thread():
             best = max((climb(rows, priors, place) for place in starts(priors)), key=lambda one: one.value)
             best = widened(best, len(task))
-            return FittedRelated(task, other, (low, high), Posterior.given(rows, best.covariance, best.sites))
+            posterior = Posterior.given(rows, best.covariance, best.sites)
+        return FittedRelated(task, posterior, other, (low, high))
 
 
 def _expected(model: AbstractMetricModel, task: Task) -> np.ndarray:
@@ -112,35 +111,21 @@ def _correlation(left: np.ndarray, right: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class FittedRelated(AbstractFitted):
+class FittedRelated(FittedOwnProcess):
     """A process over configurations and one other metric.
 
     Args:
         task: what it was fitted to.
+        posterior: the process given the data.
         other: the other metric's model.
         ends: what of the other's latent scale is 0 and 1 in the column.
-        posterior: the process given the data.
     """
 
-    task: Task
     other: AbstractMetricModel
     ends: tuple[float, float]
-    posterior: Posterior
 
-    @cached_property
-    def held_out(self) -> Pool:
-        """Leave-one-out predictions at fixed hyper-parameters."""
-        task, covariance = self.task, self.posterior.covariance
-        noisy = covariance.prior_variance + covariance.noise + task.extra
-        with one_thread():
-            mean, variance = left_out(self.posterior, noisy, task.values, task.side)
-        return Pool.normal(mean, np.sqrt(variance)).take(task.judged)
-
-    def at(self, units: np.ndarray, *, noise: bool) -> Pool:
-        """Say mean and standard deviation of the process."""
+    def columns(self, units: np.ndarray) -> np.ndarray:
+        """Give the encoded points, and what the other metric's model expects there."""
         expected, _ = self.other.latent(units)
         low, high = self.ends
-        columns = np.column_stack([self.task.features.encode(units), (expected - low) / (high - low)])
-        with one_thread():
-            mean, variance = self.posterior.moments(columns - CENTRE)
-        return Pool.normal(mean, np.sqrt(variance + (self.posterior.covariance.noise if noise else 0.0)))
+        return np.column_stack([super().columns(units), (expected - low) / (high - low)])

@@ -14,8 +14,8 @@ from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.devices import isolated
 from physai_inverse.trainers.batched.layout import flat
 from physai_inverse.trainers.tasks.catalogue.digits import load
-from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
-from physai_inverse.trainers.tasks.mlp import MLP
+from physai_inverse.trainers.tasks.networks.mlp import MLP
+from physai_inverse.trainers.tasks.steps import log_steps
 
 Train = Callable[[Mapping[str, object], int], dict[str, Metric]]
 SHORT: dict[str, dict[str, object]] = {

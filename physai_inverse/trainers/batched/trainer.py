@@ -1,7 +1,7 @@
 """Many trainings of one problem in one program, as a trainer: configurations and seeds in, metrics out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, overload
@@ -237,4 +237,8 @@ class AbstractBatched(ABC):
                 value that cannot be meant.
             TrialFailed: the device is not there.
         """
-        return self.batched()(configs, seeds, report, checkpoint)  # type: ignore[arg-type]  # both of one, or both of many
+        return self.many()(configs, seeds, report, checkpoint)
+
+    def many(self) -> Callable[..., "dict[str, Metric] | list[dict[str, Metric] | TrialFailed]"]:
+        """Give what takes one configuration or many, as a `BatchedTrainer` does."""
+        return self.batched()

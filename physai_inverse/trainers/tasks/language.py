@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from physai_inverse.observations import Metric, as_metrics
 from physai_inverse.trainers.batched import Finished, last_values
 
-POINTS_PER_DECADE = 20
 DIVERGED = "diverged_step"
 
 TOLD: Mapping[str, str] = {
@@ -14,13 +13,6 @@ TOLD: Mapping[str, str] = {
     "seconds": "wall time of the training, in seconds",
 }
 """Metrics of every one of these tasks, with their meanings."""
-
-
-def log_steps(budget: int) -> tuple[int, ...]:
-    """List the steps to log: 0, then about 20 a decade, and the last."""
-    last = math.ceil(POINTS_PER_DECADE * math.log10(budget)) if budget > 1 else 0
-    steps = {min(budget, round(10 ** (index / POINTS_PER_DECADE))) for index in range(last + 1)}
-    return tuple(sorted({0, budget, *steps}))
 
 
 def told(finished: Finished) -> dict[str, Metric]:

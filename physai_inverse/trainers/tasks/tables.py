@@ -87,7 +87,7 @@ class Table:
         """Give the network, drawn from torch's global stream."""
         from torch import nn
 
-        from physai_inverse.trainers.tasks.mlp import LAYERS, MLP
+        from physai_inverse.trainers.tasks.networks.mlp import LAYERS, MLP
 
         values = complete(config, KNOBS)
         sizes = (self.columns, *[values.whole("width")] * values.whole("depth"))

@@ -10,11 +10,10 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import overload
 
 from physai_inverse.errors import InvalidInput, PhysaiInverseError, TrialFailed
 from physai_inverse.observations import Config, Metric, Trainer, as_metrics
-from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer, Report
+from physai_inverse.trainers.batched import AbstractBatched, BatchedTrainer
 from physai_inverse.trainers.batched.trainer import PRECISIONS
 from physai_inverse.trainers.function import load_file
 from physai_inverse.trainers.observables.choice import Chosen, Observe, check_wanted, choose, met_by, resolved
@@ -70,42 +69,6 @@ class TaskTrainer(AbstractBatched):
     name: str
     settings: tuple[tuple[str, Setting], ...]
 
-    @overload
-    def __call__(
-        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
-    ) -> dict[str, Metric]: ...
-
-    @overload
-    def __call__(
-        self,
-        configs: Sequence[Config],
-        seeds: Sequence[int],
-        report: Report | None = None,
-        checkpoint: Sequence[Path] | None = None,
-    ) -> list[dict[str, Metric] | TrialFailed]: ...
-
-    def __call__(
-        self,
-        configs: Config | Sequence[Config],
-        seeds: int | Sequence[int],
-        report: object = None,
-        checkpoint: Path | Sequence[Path] | None = None,
-    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration or many together; see `BatchedTrainer`.
-
-        Raises:
-            InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
-                value that cannot be meant.
-            TrialFailed: the device is not there.
-        """
-        trainer = self.trainer()
-        if isinstance(trainer, BatchedTrainer):
-            return super().__call__(configs, seeds, report, checkpoint)  # type: ignore[arg-type]
-        if isinstance(configs, Mapping):
-            return as_metrics(trainer(configs, seeds))
-        assert not isinstance(seeds, int)
-        return [_tried(trainer, config, seed) for config, seed in zip(configs, seeds, strict=True)]
-
     @property
     def goes_on(self) -> bool:  # type: ignore[override]  # of some tasks
         """Whether a longer training can go on from a shorter one: where networks are trained."""
@@ -136,6 +99,11 @@ class TaskTrainer(AbstractBatched):
         if not observe.what:
             return task.metrics
         return {**task.metrics, **chosen(task, task.trainer(Values(self.settings)), observe).metrics(observe.at)}
+
+    def many(self) -> Callable[..., dict[str, Metric] | list[dict[str, Metric] | TrialFailed]]:
+        """Give what takes one configuration or many: where nothing is stacked, one after another."""
+        trainer = self.trainer()
+        return trainer if isinstance(trainer, BatchedTrainer) else OneByOne(trainer)
 
     def batched(self) -> BatchedTrainer:
         """Give the trainer that trains many together.
@@ -239,6 +207,30 @@ def find_task(name: str) -> Task:
 @lru_cache(maxsize=16)
 def _module_of(path: str) -> ModuleType:
     return load_file(path, Path())
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A plain trainer that takes many configurations, one after another; it reports nothing on the way.
+
+    Args:
+        trainer: takes one configuration and one seed.
+    """
+
+    trainer: Trainer
+
+    def __call__(
+        self,
+        configs: Config | Sequence[Config],
+        seeds: int | Sequence[int],
+        report: object = None,  # noqa: ARG002 - there is nothing to tell
+        checkpoint: object = None,  # noqa: ARG002 - nor to keep
+    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
+        """Train one, or each of many."""
+        if isinstance(configs, Mapping):
+            return as_metrics(self.trainer(configs, seeds))
+        assert not isinstance(seeds, int)
+        return [_tried(self.trainer, config, seed) for config, seed in zip(configs, seeds, strict=True)]
 
 
 def _tried(trainer: Trainer, config: Config, seed: int) -> dict[str, Metric] | TrialFailed:

@@ -12,8 +12,8 @@ from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.batched.problem import last_values
-from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete, count, share
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:

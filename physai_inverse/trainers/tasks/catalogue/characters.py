@@ -15,7 +15,8 @@ from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete
-from physai_inverse.trainers.tasks.language import TOLD, entropy, log_steps, told
+from physai_inverse.trainers.tasks.language import TOLD, entropy, told
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from physai_inverse.trainers.tasks.task import Task
 if TYPE_CHECKING:
     import torch
 
-    from physai_inverse.trainers.tasks.mlp import MLP
+    from physai_inverse.trainers.tasks.networks.mlp import MLP
 
 DESCRIPTION = (
     "A fully connected network learns to read 8x8 images of handwritten digits (1797 images, ten classes; a fixed "
@@ -102,7 +102,7 @@ def _build(config: Config) -> "torch.nn.Module":
     """Give the network, drawn from torch's global stream."""
     from torch import nn
 
-    from physai_inverse.trainers.tasks.mlp import LAYERS
+    from physai_inverse.trainers.tasks.networks.mlp import LAYERS
 
     values, network = _network(config)
     layers: list[nn.Module] = []
@@ -114,7 +114,7 @@ def _build(config: Config) -> "torch.nn.Module":
 
 def _network(config: Config) -> "tuple[Values, MLP]":
     """Give the values of all knobs, and the form of the network."""
-    from physai_inverse.trainers.tasks.mlp import MLP
+    from physai_inverse.trainers.tasks.networks.mlp import MLP
 
     values = complete(config, KNOBS)
     width, depth = values.whole("width"), values.whole("depth")

@@ -8,8 +8,8 @@ from physai_inverse.observations import Config, Metric
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.batched.problem import last_values
-from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
     def build(config: Config) -> "torch.nn.Module":
         from torch import nn
 
-        from physai_inverse.trainers.tasks.mlp import MLP
+        from physai_inverse.trainers.tasks.networks.mlp import MLP
 
         width, layers = complete(config, KNOBS).whole("width"), list[nn.Module]()
         for before in (3, *[width] * (settings.whole("depth") - 1)):

@@ -7,8 +7,8 @@ from physai_inverse.observations import Config, Metric
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.batched.problem import last_values
-from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete, count
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _trainer(settings: Values) -> BatchedTrainer:
     steps = settings.whole("steps")
 
     def build(config: Config) -> "torch.nn.Module":
-        from physai_inverse.trainers.tasks.mlp import LAYERS
         from physai_inverse.trainers.tasks.networks.experts import Experts
+        from physai_inverse.trainers.tasks.networks.mlp import LAYERS
 
         values = complete(config, KNOBS)
         experts = values.whole("experts")

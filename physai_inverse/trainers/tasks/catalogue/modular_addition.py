@@ -15,6 +15,7 @@ from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete, count, share
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ METRICS: dict[str, str] = {
 }
 
 
-POINTS_PER_DECADE = 20
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
@@ -77,7 +77,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
         raise InvalidInput(f"`settle` must be 0 or a number of at least 1, not {wait!r}.")
 
     def build(config: Config) -> "torch.nn.Module":
-        from physai_inverse.trainers.tasks.sums import Sums
+        from physai_inverse.trainers.tasks.networks.sums import Sums
 
         values = _values(config)
         return Sums(p, embedding, values.whole("width"), values.number("init_scale"))
@@ -120,13 +120,6 @@ def _ended(curves: Mapping[str, Curve], threshold: float, wait: float) -> bool:
         reached = step
     settled = math.isfinite(reached) and curve.steps[-1] >= wait * max(reached, 1)
     return _diverged(curves) or (bool(wait) and settled)
-
-
-def log_steps(budget: int) -> tuple[int, ...]:
-    """List the steps to log: 0, then about 20 a decade, and the last."""
-    last = math.ceil(POINTS_PER_DECADE * math.log10(budget)) if budget > 1 else 0
-    steps = {min(budget, round(10 ** (index / POINTS_PER_DECADE))) for index in range(last + 1)}
-    return tuple(sorted({0, budget, *steps}))
 
 
 def _values(config: Config) -> Values:

@@ -8,8 +8,8 @@ from physai_inverse.observations import Config, Curve, Metric
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched import BatchedTrainer, Finished, Recipe, Views
 from physai_inverse.trainers.batched.problem import last_values
-from physai_inverse.trainers.tasks.catalogue.modular_addition import log_steps
 from physai_inverse.trainers.tasks.knobs import Knob, Setting, Values, complete, share
+from physai_inverse.trainers.tasks.steps import log_steps
 from physai_inverse.trainers.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _rows(values: Values, number: int, source: "torch.Generator") -> "tuple[torc
 def _build(config: Config) -> "torch.nn.Module":
     from torch import nn
 
-    from physai_inverse.trainers.tasks.mlp import MLP
+    from physai_inverse.trainers.tasks.networks.mlp import MLP
 
     values = _values(config)
     bits, width, scale = values.whole("bits"), values.whole("width"), values.number("init_scale")

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from physai_inverse.trainers.tasks.mlp import LAYERS
+from physai_inverse.trainers.tasks.networks.mlp import LAYERS
 
 NORMALISATIONS = ("none", "pre", "post")
 
