@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.pretraining.landscapes import draw_landscape
 from physai_inverse.seeds import generator
-from physai_inverse.surrogates.prior_fitted.hints import MAX_COLUMNS, hints
+from physai_inverse.surrogates.prior_fitted.hints import MAX_COLUMNS, Hints, hints
 from physai_inverse.surrogates.prior_fitted.tokens import Tokens, tokens
 
 LEAST_ROWS = 6
@@ -57,6 +57,14 @@ def draw_batch(seed: int, step: int, largest: int, *, rows: int = ROWS, context:
     assert widest <= MAX_COLUMNS
     z = np.stack([landscape.values for landscape in landscapes]).astype(np.float32)
     censored = np.stack([landscape.censored for landscape in landscapes])
-    said = hints(X, z[:, :context], groups)
+    said = _hints(X, z[:, :context], groups)
     noise = np.log(np.maximum([landscape.noise for landscape in landscapes], 1e-3))
     return Batch(tokens(X, z[:, :context], censored, groups, said), z[:, context:], noise, context)
+
+
+def _hints(X: np.ndarray, z: np.ndarray, groups: np.ndarray) -> Hints:
+    """Ask the closed forms in 32 bits, or in 64 where a covariance is too near to singular for those."""
+    try:
+        return hints(X, z, groups)
+    except np.linalg.LinAlgError:
+        return hints(X.astype(np.float64), z.astype(np.float64), groups)

@@ -56,3 +56,8 @@ def test_the_batch_of_a_step_follows_from_the_seed() -> None:
     assert np.array_equal(first.values, second.values)
     assert first.tokens.rows.shape[1] == first.context + ASKED
     assert first.values.shape != other.values.shape or not np.array_equal(first.values, other.values)
+
+
+def test_a_batch_too_near_to_singular_for_32_bits_is_drawn_all_the_same() -> None:
+    batch = draw_batch(0, 688, 256)
+    assert np.isfinite(batch.tokens.rows).all()
