@@ -176,7 +176,10 @@ def lease_of(trial: object) -> tuple[int, str | None]:
     if isinstance(trial, Trial):
         return trial.number, trial.token
     if isinstance(trial, bool) or not isinstance(trial, int):
-        raise InvalidInput(f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}.")
+        raise InvalidInput(
+            f"`trial` must be a trial or its number, not {type(trial).__name__} {trial!r}. A training that was "
+            "not suggested is recorded by `import_observations([(config, metrics)])`."
+        )
     return trial, None
 
 

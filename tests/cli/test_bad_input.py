@@ -376,6 +376,7 @@ PYTHON: list[tuple[Callable[[Study], object], type[PhysaiInverseError], str]] = 
     (lambda study: study.observe(13, 0.5), InvalidInput, "`metrics` must map metric names to numbers"),
     (lambda study: study.observe(13, {}), InvalidInput, "`metrics` lacks ['loss']"),
     (lambda study: study.observe("13", {"loss": 1}), InvalidInput, "`trial` must be a trial or its number"),
+    (lambda study: study.observe({"lr": 0.1}, {"loss": 1}), InvalidInput, "import_observations"),
     (lambda study: study.observe(99, {"loss": 1}), NotFound, "There is no trial 99"),
     (lambda study: study.observe(-1, {"loss": 1}), NotFound, "There is no trial -1"),
     (lambda study: study.observe(0, {"loss": 1}), Conflict, "is already done"),
