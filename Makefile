@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run test test-fast check format lock bench bench-digits bench-grokking bench-latency bench-store \
   bench-regret bench-figures bench-targets bench-queries bench-asynchronous bench-fidelities bench-tradeoffs \
   bench-transfer bench-adapters bench-forward bench-mixtures bench-extrapolation bench-trainer bench-prior-fitted \
-  bench-related bench-time-to-target train-prior-fitted clean
+  bench-related bench-picks bench-time-to-target train-prior-fitted clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench-grokking: $(VENV)/.bench ## the forward map on grokking phase diagrams (ne
 
 bench-time-to-target: $(VENV)/.bench ## seconds to a fixed loss beside Optuna around the usual loop
 	$(BIN)/python -m benchmarks.time_to_target
+
+bench-picks: $(VENV)/.bench ## whether recommended configurations keep what is predicted of them (needs ../shared/data)
+	$(BIN)/python -m benchmarks.picks
 
 bench-related: $(VENV)/.bench ## what a metric with few rows gains from another one with many (needs ../shared/data)
 	$(BIN)/python -m benchmarks.related
