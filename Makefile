@@ -125,7 +125,7 @@ bench-prior-fitted: $(VENV)/.dev ## the prior-data fitted network beside the pro
 	$(BIN)/python -m benchmarks.prior_fitted
 
 train-prior-fitted: $(VENV)/.dev ## train the weights that the package ships anew (docs/prior-fitted.md)
-	$(BIN)/python -m benchmarks.pretraining.prior_fitted --output physai_inverse/surrogates/prior_fitted/weights.npz
+	$(BIN)/python -m benchmarks.pretraining.prior_fitted --steps 12000 --output physai_inverse/surrogates/prior_fitted/weights.npz
 
 bench-asynchronous: $(VENV)/.dev ## eight trainings always running against one at a time
 	$(BIN)/python -m benchmarks.asynchronous
