@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from physai_inverse.observations import Curve, Measurement
+from physai_inverse.trainers import load_task
+from physai_inverse.trainers.batched.activations import Sine, SquaredReLU
 from physai_inverse.trainers.batched.layout import flat, layout_of
 from physai_inverse.trainers.observables.ending import Ending
 from physai_inverse.trainers.observables.registry import observables
@@ -383,6 +385,29 @@ def test_labels_beyond_the_scores_give_no_bits() -> None:
 def test_a_latent_that_does_not_vary_does_not_count() -> None:
     constant = torch.cat([LATENTS, torch.ones(400, 1).double()], dim=1)
     assert knowing(constant, activation=Passing())("probe_r2") == pytest.approx(1, abs=1e-4)
+
+
+# Slopes `2 relu(z)`: never on; 0 and 4; 2 and 6; 0.04 in both rows, which is not dead.
+SQUARED = torch.tensor([[-1.0, -1.0, 1.0, 0.02], [-2.0, 2.0, 3.0, 0.02]])
+# Slopes `cos z`: saturated at a crest; 1 and 1; 1 and -1; 0.5 and 0.5.
+WAVES = torch.tensor([[0.5, 0.0, 0.0, 1 / 3], [2.5, 2.0, 1.0, -1 / 3]]) * math.pi
+
+
+@pytest.mark.parametrize(("Z", "activation"), [(SQUARED, SquaredReLU()), (WAVES, Sine())])
+def test_units_of_activations_of_our_own_have_states(Z: Tensor, activation: nn.Module) -> None:
+    case = unit_inputs(Z, activation)
+    states = [case(name) for name in ("dead_units", "linear_units", "nonlinear_units")]
+    assert states == ([0.25, 0.25, 0.5] if isinstance(activation, SquaredReLU) else [0.25, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("activation", ["relu2", "sin"])
+def test_a_stack_of_the_memory_task_has_unit_states(activation: str) -> None:
+    train = load_task("memorisation", {"steps": 4, "observables": ["dead_units", "nonlinear_units/layers"]})
+    configs = [{"activation": activation, "width": 16, "samples": 64, "lr": lr} for lr in (0.01, 0.02)]
+    for metrics in train(configs, [0, 1]):
+        assert isinstance(metrics, Mapping)
+        assert metrics["observe_missing"] == 0
+        assert 0 < float(metrics["nonlinear_units/activation0"]) <= 1
 
 
 def test_a_single_unit_without_a_dimension_is_a_layer() -> None:
