@@ -185,8 +185,8 @@ class CommandModel(Model):
 
     command: str | list[str] = Field(
         description="The command, with {parameter}, {seed}, {config}, {out}, {python}, {checkpoint}, "
-        "{resume_from} and the fidelity's name; arguments in [square brackets] are left out where their parameter is "
-        "inactive. It runs in the folder of the study file.",
+        "{resume_from} and the fidelity's name; arguments in [square brackets] are left out where their parameter "
+        "is inactive. It runs in the folder of the study file.",
         examples=["python train.py --lr {lr} [--momentum {momentum}] --seed {seed}"],
     )
     metrics: str = Field(

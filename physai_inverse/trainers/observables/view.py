@@ -20,6 +20,7 @@ from physai_inverse.trainers.batched.perceptrons import ELEMENTWISE
 
 Batch: TypeAlias = tuple[torch.Tensor, ...]
 OfBatch: TypeAlias = Callable[[Batch], torch.Tensor]
+OfRows: TypeAlias = Callable[[Batch], tuple[torch.Tensor, torch.Tensor]]
 OfModule: TypeAlias = Callable[[nn.Module, Batch], torch.Tensor]
 T = TypeVar("T")
 MAX_ROW_GRADIENTS = 128
@@ -63,7 +64,8 @@ class Model:
         module: gives the form; its own parameters are not used.
         layout: of the parameters.
         loss: module and batch to a loss, one value or one a row.
-        labels, latents, embedding, head, attention, period, gates, samples, rollout: as in `Views`.
+        labels, latents, embedding, head, attention, period, gates, samples, rollout, terms, places, regression,
+            line: as in `Views`.
     """
 
     module: nn.Module
@@ -78,6 +80,10 @@ class Model:
     gates: OfModule | None = None
     samples: Callable[[nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]] | None = None
     rollout: OfModule | None = None
+    terms: OfRows | None = None
+    places: OfBatch | None = None
+    regression: OfRows | None = None
+    line: OfModule | None = None
 
 
 class _Both(nn.Module):
@@ -139,6 +145,7 @@ class Given:
         scaled: the same of the Hessian divided by `scale`.
         trace: estimate of the trace of the Hessian.
         hessian: [P] all eigenvalues of the Hessian, largest first.
+        directions: [10, P] eigenvectors of the largest of them, one a row; fewer for fewer parameters.
     """
 
     start: torch.Tensor | None = None
@@ -155,6 +162,7 @@ class Given:
     scaled: tuple[torch.Tensor, torch.Tensor] | None = None
     trace: torch.Tensor | None = None
     hessian: torch.Tensor | None = None
+    directions: torch.Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -265,6 +273,36 @@ class View:
         """A quantity along rollouts that is conserved in truth, [n, steps], in double precision."""
         return self._called(self.model.rollout, "rollout").double()
 
+    @cached_property
+    def terms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """How often each token stands in each of `rows`, [n, tokens] in double precision, and the answers, [n]."""
+        if self.model.terms is None:
+            raise Missing("there are no terms")
+        counts, answers = self.model.terms(self.rows)
+        return counts.double(), answers
+
+    @cached_property
+    def places(self) -> torch.Tensor:
+        """Where the answer of each row of `seen` is copied from, [n, positions] in double precision."""
+        if self.model.places is None:
+            raise Missing("there are no places")
+        return self.model.places(self.seen).double()
+
+    @cached_property
+    def regression(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs [n, d] and targets [n, outputs] of `seen`, in double precision."""
+        if self.model.regression is None:
+            raise Missing("there is no regression")
+        X, Y = self.model.regression(self.seen)
+        return X.double(), Y.double()
+
+    def along(self, flat: torch.Tensor) -> torch.Tensor:
+        """What the network gives along a line with other parameters [P]; [points, outputs] in double precision."""
+        if self.model.line is None:
+            raise Missing("there is no line")
+        found = self.call(self.model.line, self.seen, flat)
+        return found.reshape(len(found), -1).double()
+
     @property
     def period(self) -> int:
         """After how many positions the sequences of `seen` repeat themselves."""
@@ -339,6 +377,11 @@ class View:
     def hessian(self) -> torch.Tensor:
         """All eigenvalues of the Hessian, largest first, [P]."""
         return self._computed(self.given.hessian, "hessian")
+
+    @property
+    def directions(self) -> torch.Tensor:
+        """The eigenvectors of the ten largest eigenvalues of the Hessian, [10, P]; fewer for fewer parameters."""
+        return self._computed(self.given.directions, "directions")
 
     def hessian_product(self, q: torch.Tensor) -> torch.Tensor:
         """Give the Hessian of the loss on `curved` times a vector [P]."""
