@@ -108,7 +108,8 @@ def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
 def regression_loss(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     """Give the least mean square of a linear map with intercept from X [N, D] to Y [N, targets], in sample."""
     X, Y = _centred(X), _centred(Y)
-    return (Y - X @ (torch.linalg.pinv(X, rtol=ROUNDING) @ Y)).square().mean()
+    found: torch.Tensor = (Y - X @ (torch.linalg.pinv(X, rtol=ROUNDING) @ Y)).square().mean()
+    return found
 
 
 def layer_alignment(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

@@ -116,7 +116,8 @@ def free_numbers(counts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     sizes = torch.zeros_like(C[:, 0]).index_add(0, numbers, torch.ones_like(C[:, 0]))
     left = C - (sums / sizes.clamp(min=1).unsqueeze(1))[numbers]
     values = torch.linalg.eigvalsh(left.T @ left)
-    return C.shape[1] - (values > RANK * values[-1]).sum()
+    found: torch.Tensor = C.shape[1] - (values > RANK * values[-1]).sum()
+    return found
 
 
 def chance_of_a_line(p: int, size: int, *, draws: int, seed: int) -> float:

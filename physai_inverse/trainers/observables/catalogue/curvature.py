@@ -67,8 +67,8 @@ def direction_frequency(view: "View") -> "dict[str, torch.Tensor]":
 
     The change of the outputs on a line through the inputs, `(f(w + a v) - f(w - a v)) / 2a`, for each unit
     eigenvector `v` of the Hessian, `a` the cube root of the rounding unit times `max(1, |w|)`; of its Fourier
-    powers, summed over outputs and without the mean, the largest. For at most 2000 parameters. Layers are the ranks
-    of the eigenvalues, from `10` to `1`, the largest; those below a millionth of it are missing.
+    powers, summed over outputs and without the mean, the largest. For at most 2000 parameters. Layers are the
+    ranks of the eigenvalues, from `10` to `1`, the largest; those below a millionth of it are missing.
 
     Source: "Depth 4" (kindxiaoming.github.io), where flat directions have high frequencies; here by central
     differences.
