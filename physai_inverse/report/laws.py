@@ -48,11 +48,12 @@ def plot_law(picture: Picture) -> Figure:
     for line in picture.lines:
         if line.style == "dashed":
             colour = SOFT
-            dashes.setdefault(line.label, DASHES[len(dashes) % len(DASHES)])
+            if line.label:  # without one it goes on with what the one before says
+                dashes.setdefault(line.label, DASHES[len(dashes) % len(DASHES)])
         else:  # a line and its points are one series where they are called the same
             colour = taken.get(line.label) or next(colours)
             taken[line.label] = colour
-        dash = dashes[line.label] if line.style == "dashed" else "solid"
+        dash = dashes.get(line.label, DASHES[0]) if line.style == "dashed" else "solid"
         traces.append(_trace(line, colour, dash, shown=bool(line.label) and line.label not in _labels(traces)))
     across = [value for line in picture.lines for value in line.x]
     up = [value for line in picture.lines for value in line.y]
