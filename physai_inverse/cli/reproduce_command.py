@@ -158,8 +158,8 @@ def _verdicts(found: "list[Reproduced]") -> "Table":
     for one in found:
         name = f"{one.law.number} {one.law.name}"
         if one.outcome is None:
-            verdict = Text(one.verdict, style=COLOURS[one.verdict])
-            table.add_row(name, Text(_last_line(one.error)), "", "", verdict, end_section=True)
+            shown = Text(one.verdict, style=COLOURS[one.verdict])
+            table.add_row(name, Text(_last_line(one.error)), "", "", shown, end_section=True)
             continue
         for place, check in enumerate(one.outcome.checks):
             verdict = "holds" if check.holds else "does not hold"

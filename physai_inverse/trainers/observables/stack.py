@@ -335,9 +335,8 @@ class Stack:
         return self._in_parts(of_part, 4)[0]
 
     def _hessian(self) -> torch.Tensor:
-        return self._in_parts(
-            lambda part: (torch.linalg.eigvalsh(self._hessians(part)).flip(1),), 2 * self._hessian_size()
-        )[0]
+        room = 2 * self._hessian_size()
+        return self._in_parts(lambda part: (torch.linalg.eigvalsh(self._hessians(part)).flip(1),), room)[0]
 
     def _spectrum(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Give all eigenvalues, largest first, [k, P], and the eigenvectors of the first, [k, 10, P]."""

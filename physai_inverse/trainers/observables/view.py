@@ -5,8 +5,7 @@ Everything is computed when it is first asked for. The same code runs for one mo
 Symbols: `P` parameters, `n` rows, `D` units of a layer.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -16,7 +15,7 @@ from torch import nn
 from torch.func import functional_call, grad
 
 from physai_inverse.trainers.batched.layout import Layout
-from physai_inverse.trainers.batched.perceptrons import ELEMENTWISE
+from physai_inverse.trainers.observables.listening import Hidden, listening
 
 Batch: TypeAlias = tuple[torch.Tensor, ...]
 OfBatch: TypeAlias = Callable[[Batch], torch.Tensor]
@@ -37,23 +36,6 @@ class Wanted(Exception):
     def __init__(self, need: str) -> None:
         super().__init__(f"`{need}` is computed by a `Stack`, beforehand")
         self.need = need
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """A hidden layer on some rows; where rows are sequences, every position counts as one.
-
-    Args:
-        name: of the activation module.
-        inputs: [n, D] what goes into it.
-        outputs: [n, D] what comes out.
-        activation: the module.
-    """
-
-    name: str
-    inputs: torch.Tensor
-    outputs: torch.Tensor
-    activation: nn.Module
 
 
 @dataclass(frozen=True)
@@ -435,43 +417,3 @@ class View:
         if value is None:
             raise Missing(f"there is no {what}")
         return value
-
-
-@contextmanager
-def listening(module: nn.Module) -> Iterator[tuple[list[Hidden], list[torch.Tensor]]]:
-    """Note, within the block, what goes through activation modules and what the module gives."""
-    hidden: list[Hidden] = []
-    outputs: list[torch.Tensor] = []
-    inputs: dict[str, torch.Tensor] = {}
-    hooks = []
-
-    def before(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
-        def note(part: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            inputs[name] = given[0].clone() if getattr(part, "inplace", False) else given[0]
-
-        return note
-
-    def after(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
-        def note(part: nn.Module, given: tuple[torch.Tensor, ...], found: torch.Tensor) -> None:  # noqa: ARG001
-            Z = inputs.pop(name)
-            times = sum(layer.name.partition("#")[0] == name for layer in hidden)
-            own = f"{name}#{times + 1}" if times else name
-            H = found.clone() if getattr(part, "inplace", False) else found
-            units = Z.shape[-1] if Z.dim() > 1 else 1  # a single unit comes without a dimension of its own
-            hidden.append(Hidden(own, Z.reshape(-1, units), H.reshape(-1, units), part))
-
-        return note
-
-    def last(part: nn.Module, given: tuple[torch.Tensor, ...], found: object) -> None:  # noqa: ARG001
-        if isinstance(found, torch.Tensor):
-            outputs.append(found)
-
-    for name, part in module.named_modules():
-        if isinstance(part, ELEMENTWISE) and not isinstance(part, nn.Identity):
-            hooks += [part.register_forward_pre_hook(before(name)), part.register_forward_hook(after(name))]
-    hooks.append(module.register_forward_hook(last))
-    try:
-        yield hidden, outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
