@@ -189,6 +189,7 @@ class Observation:
         kind: class of failure, one of `FAILURES`; None where it did not fail.
         number: the trial's number in its study; -1 outside of one.
         fidelity: how much the training was given (see `fidelity`); None for a full one.
+        record: under which identity another tool knows it; two that are equal but for it are equal.
     """
 
     config: Config
@@ -200,6 +201,7 @@ class Observation:
     kind: str | None = None
     number: int = -1
     fidelity: float | None = None
+    record: str | None = field(default=None, compare=False)
 
 
 def value_of(metrics: Metrics, name: str) -> float | None:

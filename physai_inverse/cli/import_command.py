@@ -64,6 +64,9 @@ def import_records(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="With a study: leave out rows that do not fit its space.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="With a study: also import trainings that it has already.")
+    ] = False,
     grow: Grow = False,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -73,7 +76,8 @@ def import_records(
     Tune results or of Lightning logs a study file and a database are made. Every decision is shown with its
     reason; the objective is a guess to be corrected in the file. With a study file before SOURCE the trainings
     are added to that study: columns named like its parameters are parameters; rows that do not fit are named, and
-    nothing is imported then, unless --skip-bad is given.
+    nothing is imported then, unless --skip-bad is given. Trainings that the study has already are recognised and
+    left out, so that a source that has grown can be imported again.
     """
     columns = _mapping(mapping or [])
     bounds = _censored(censored or [])
@@ -94,12 +98,15 @@ def import_records(
             columns,
             dry_run=dry_run,
             skip_bad=skip_bad,
+            again=again,
             grow=grow,
             as_json=as_json,
         )
         return
-    if skip_bad or grow:
-        raise InvalidInput("--skip-bad and --grow need a study to add to: physai-inverse import STUDY SOURCE.")
+    if skip_bad or grow or again:
+        raise InvalidInput(
+            "--skip-bad, --again and --grow need a study to add to: physai-inverse import STUDY SOURCE."
+        )
     [source] = places
     _refuse_study(source)
     from physai_inverse.importers.recognition import read_records
@@ -158,6 +165,7 @@ def _into(
     *,
     dry_run: bool,
     skip_bad: bool,
+    again: bool,
     grow: bool,
     as_json: bool,
 ) -> None:
@@ -174,15 +182,21 @@ def _into(
         raise InvalidTable(tuple(shown))
     for line in (*table.notes, *(f"left out: {problem}" for problem in table.problems)):
         typer.echo(f"Note: {line}", err=True)
-    numbers: list[int] = []
+    numbers: tuple[int, ...] = ()
+    known: tuple[int, ...] = ()
     if not dry_run and table.observations:
         _, opened = open_new(study, grow=grow)
-        numbers = opened.import_observations(table.observations)
+        if again:
+            numbers = tuple(opened.import_observations(table.observations))
+        else:
+            imported = opened.import_new(table.observations)
+            numbers, known = imported.numbers, imported.known
     if as_json:
         print_json(
             {
                 "rows": len(table.observations),
-                "numbers": numbers,
+                "numbers": list(numbers),
+                "known": list(known),
                 "left_out": list(table.problems),
                 "notes": list(table.notes),
             }
@@ -191,7 +205,8 @@ def _into(
         typer.echo(f"{len(table.observations)} trainings fit; nothing was written (--dry-run).")
     else:
         span = f": trials {numbers[0]} to {numbers[-1]}" if numbers else ""
-        typer.echo(f"Imported {len(numbers)} trainings{span}.")
+        had = f" The study had {len(known)} already (--again imports these, too)." if known else ""
+        typer.echo(f"Imported {len(numbers)} {'new ' if known else ''}trainings{span}.{had}")
 
 
 def _table(

@@ -150,15 +150,16 @@ def _verdicts(found: "list[Reproduced]") -> "Table":
     from physai_inverse.cli.tables import new_table, number_text
 
     table = new_table("Laws, measured anew")
-    for heading in ("law", "what"):
-        table.add_column(heading)
-    table.add_column("expected", justify="right")
+    table.add_column("law", ratio=2)
+    table.add_column("what", ratio=3)
+    table.add_column("expected", justify="right", no_wrap=True)
     table.add_column("measured", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for one in found:
         name = f"{one.law.number} {one.law.name}"
         if one.outcome is None:
-            table.add_row(name, Text(one.error or ""), "", "", Text(one.verdict, style=COLOURS[one.verdict]))
+            shown = Text(one.verdict, style=COLOURS[one.verdict])
+            table.add_row(name, Text(_last_line(one.error)), "", "", shown, end_section=True)
             continue
         for place, check in enumerate(one.outcome.checks):
             verdict = "holds" if check.holds else "does not hold"
@@ -168,8 +169,15 @@ def _verdicts(found: "list[Reproduced]") -> "Table":
                 check.expected,
                 number_text(check.measured),
                 Text(verdict, style=COLOURS[verdict]),
+                end_section=place + 1 == len(one.outcome.checks),
             )
     return table
+
+
+def _last_line(error: str | None) -> str:
+    """Give the line of an error that says what went wrong; the whole of it stands on the page and in JSON."""
+    lines = (error or "").strip().splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 def _law_json(law: "Law") -> dict[str, object]:

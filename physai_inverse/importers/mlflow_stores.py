@@ -9,7 +9,7 @@ from physai_inverse.errors import InvalidInput
 from physai_inverse.importers.endings import read_ending
 from physai_inverse.importers.folders import read_settings, walk
 from physai_inverse.importers.points import chosen, metric_of
-from physai_inverse.importers.runs import Decision, Run, Source, Wanted
+from physai_inverse.importers.runs import Decision, Run, Source, Wanted, identity
 from physai_inverse.importers.sqlite_file import open_foreign
 from physai_inverse.observations import Metric
 
@@ -24,6 +24,7 @@ SYSTEM = "system/"
 @dataclass
 class _Logged:
     place: str
+    record: str
     status: str
     seconds: float | None
     start: object = 0
@@ -96,7 +97,7 @@ def read_mlflow_database(path: Path, wanted: Wanted) -> Source:
             if stage == "deleted":
                 left_out.append(f"{path}: run {key}: it was deleted in MLflow.")
                 continue
-            logged[key] = _Logged(f"{path}: run {key}", str(status), _seconds(start, end))
+            logged[key] = _Logged(f"{path}: run {key}", identity("mlflow", key), str(status), _seconds(start, end))
         for key, value, run in connection.execute("SELECT key, value, run_uuid FROM params"):
             if run in logged:
                 logged[run].params[str(key)] = value
@@ -145,6 +146,7 @@ def _run_of(folder: Path) -> _Logged | None:
     status = meta.get("status")
     run = _Logged(
         str(folder),
+        identity("mlflow", folder.absolute().name),
         STATUS.get(status, str(status)) if isinstance(status, int) else str(status),
         _seconds(meta.get("start_time"), meta.get("end_time")),
         meta.get("start_time"),
@@ -206,7 +208,16 @@ def _source(title: str, logged: Sequence[_Logged], left_out: list[str]) -> Sourc
             continue
         reason = f"MLflow says {found.status}" if ending.reason else None
         runs.append(
-            Run(found.place, found.params, metrics, ending.state, None, found.seconds, reason, ending.kind)
+            Run(
+                found.place,
+                found.params,
+                metrics,
+                ending.state,
+                seconds=found.seconds,
+                reason=reason,
+                kind=ending.kind,
+                record=found.record,
+            )
         )
     decisions = [Decision(key, "left out", "", "a measurement of the machine") for key in system]
     if any(run.seconds is not None for run in runs):

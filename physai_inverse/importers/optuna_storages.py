@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from physai_inverse.errors import InvalidInput, MissingPackage
 from physai_inverse.importers.points import chosen
-from physai_inverse.importers.runs import Decision, Run, Source, Wanted
+from physai_inverse.importers.runs import Decision, Run, Source, Wanted, identity
 from physai_inverse.importers.sqlite_file import copy_to
 from physai_inverse.observations import Curve, Metric, TrialState
 from physai_inverse.space import Boolean, Choice, Constant, Float, Integer, Parameter
@@ -190,7 +190,10 @@ def _run(
         kind = "diverged" if diverged else "unknown"
         reason = reason or "failed in Optuna"
     params = {key: "None" if value is None else value for key, value in trial.params.items()}
-    return Run(place, params, metrics, found, None, seconds, None if reason is None else str(reason), kind)
+    begun = None if trial.datetime_start is None else trial.datetime_start.isoformat()
+    record = None if begun is None else identity("optuna", trial.number, begun)
+    said = None if reason is None else str(reason)
+    return Run(place, params, metrics, found, None, seconds, said, kind, record)
 
 
 def _declared(trials: "Sequence[FrozenTrial]") -> dict[str, Parameter]:

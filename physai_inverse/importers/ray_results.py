@@ -11,7 +11,7 @@ from physai_inverse.importers.endings import failure_kind
 from physai_inverse.importers.folders import read_settings, walk
 from physai_inverse.importers.naming import vocabulary
 from physai_inverse.importers.points import chosen, metric_of
-from physai_inverse.importers.runs import Decision, Run, Source, Wanted
+from physai_inverse.importers.runs import Decision, Run, Source, Wanted, identity
 from physai_inverse.importers.texts import lines_of, read_text
 from physai_inverse.importers.values import flattened, read_number_value
 from physai_inverse.observations import Metric, TrialState
@@ -103,9 +103,12 @@ def _trial(folder: Path) -> tuple[Run, bool]:
     kind = failure_kind(error) if error else None
     if kind == "diverged":
         state = TrialState.DIVERGED
+    first = results[0] if results else {}
+    record = identity("ray", first["trial_id"], first.get("timestamp")) if first.get("trial_id") else None
     run = Run(
-        str(folder), params, metrics, state, None, None if seconds is None else float(seconds), error or None, kind
-    )
+        str(folder), params, metrics, state, None, None if seconds is None else float(seconds), error or None,
+        kind, record,
+    )  # fmt: skip
     return run, done
 
 

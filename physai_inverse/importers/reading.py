@@ -167,7 +167,8 @@ def fit_records(source: Source, space: Space, wanted: Wanted) -> Table:
                     config[plain[name]] = _scalar_of(parameter, float(metric), name)
             if run.state.bad or metrics:
                 known = {"state": run.state.value, "seed": run.seed, "seconds": run.seconds, "reason": run.reason}
-                observations.append(records.observation(config, metrics, {**known, "kind": run.kind}))
+                seen = records.observation(config, metrics, {**known, "kind": run.kind})
+                observations.append(replace(seen, record=run.record))
             else:
                 problems.append(f"{run.place}: it has no metric and does not say that the training failed.")
         except InvalidInput as error:
@@ -314,6 +315,7 @@ def _observation(run: Run, config: Mapping[str, Scalar], wish: Wish) -> Observat
         seconds=run.seconds,
         reason=bad or run.reason,
         kind="diverged" if bad else run.kind,
+        record=run.record,
     )
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from physai_inverse.observations import Metric, TrialState
 from physai_inverse.space import Parameter
+
+MAX_IDENTITY = 120
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Run:
         seconds: its cost.
         reason: why it failed or stopped.
         kind: class of failure, one of `FAILURES`; None where it did not fail.
+        record: identity that the tool gave it, the same wherever its records are copied to; None for none.
     """
 
     place: str
@@ -50,6 +54,15 @@ class Run:
     seconds: float | None = None
     reason: str | None = None
     kind: str | None = None
+    record: str | None = None
+
+
+def identity(tool: str, *parts: object) -> str:
+    """Give the identity of a training from what its tool calls it; a short text, whatever is in the parts."""
+    text = ":".join([tool, *map(str, parts)])
+    if len(text) <= MAX_IDENTITY and text.isprintable() and text.strip() == text:
+        return text
+    return f"{tool}:{blake2b(text.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
 
 
 @dataclass(frozen=True)

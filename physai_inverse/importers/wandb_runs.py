@@ -12,7 +12,7 @@ from pathlib import Path
 from physai_inverse.errors import InvalidInput
 from physai_inverse.importers.folders import walk
 from physai_inverse.importers.points import chosen, metric_of
-from physai_inverse.importers.runs import Decision, Run, Source, Wanted
+from physai_inverse.importers.runs import Decision, Run, Source, Wanted, identity
 from physai_inverse.importers.values import flattened
 from physai_inverse.importers.wire import fields, inner, integer, texts
 from physai_inverse.observations import Metric, TrialState
@@ -72,14 +72,18 @@ def _read(path: Path) -> tuple[str, Run | None, str]:
     points: dict[str, list[tuple[float, float]]] = {}
     summary: dict[str, object] = {}
     project, code, seconds, problem = "", None, None, ""
+    record = None
     rows = 0
     try:
-        for record in _records(path):
-            for number, content in fields(record):
+        for message in _records(path):
+            for number, content in fields(message):
                 if not isinstance(content, bytes):
                     continue
                 if number == RUN:
                     project = (texts(content, 3) or [project])[-1]
+                    own = (texts(content, 1) or [""])[-1]
+                    # A run that was resumed has one identity and several logs, each in a folder of its own.
+                    record = identity("wandb", own, path.absolute().parent.name) if own else None
                     for part in inner(content, 4):
                         config |= _items(part, 1)
                 elif number == CONFIG:
@@ -118,7 +122,8 @@ def _read(path: Path) -> tuple[str, Run | None, str]:
             return project, None, "it was killed before it measured anything, or runs on."
     elif code != 0:
         state, kind, reason = TrialState.FAILED, "unknown", f"exit code {code}"
-    return project or "unnamed", Run(str(path), params, metrics, state, None, seconds, reason, kind), problem
+    run = Run(str(path), params, metrics, state, None, seconds, reason, kind, record)
+    return project or "unnamed", run, problem
 
 
 def _items(message: bytes, number: int) -> dict[str, object]:

@@ -1,6 +1,9 @@
 """What a law looks like when it is measured, and the page of all of them."""
 
+import math
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from physai_inverse.files import write_text
@@ -28,6 +31,11 @@ COLOURS = (OURS, WRONG, "#009e73", PICK, "#cc79a7", "#56b4e9", RANDOM)
 """Of Okabe and Ito (2008), in the order in which series take them; theory is grey."""
 
 HEIGHT = 360
+DASHES = ("dash", "dot", "dashdot", "longdash")
+"""In the order in which theories take them, which all have one colour."""
+MOST_TICKS = 7
+ROOM = 0.08
+"""Share of an axis that must lie between two ticks."""
 MODES = {"points": "markers", "line": "lines", "dashed": "lines"}
 
 
@@ -36,20 +44,26 @@ def plot_law(picture: Picture) -> Figure:
     colours = iter(COLOURS * (1 + len(picture.lines) // len(COLOURS)))
     traces: list[Trace] = []
     taken: dict[str, str] = {}
+    dashes: dict[str, str] = {}
     for line in picture.lines:
         if line.style == "dashed":
             colour = SOFT
+            if line.label:  # without one it goes on with what the one before says
+                dashes.setdefault(line.label, DASHES[len(dashes) % len(DASHES)])
         else:  # a line and its points are one series where they are called the same
             colour = taken.get(line.label) or next(colours)
             taken[line.label] = colour
-        traces.append(_trace(line, colour, shown=bool(line.label) and line.label not in _labels(traces)))
+        dash = dashes.get(line.label, DASHES[0]) if line.style == "dashed" else "solid"
+        traces.append(_trace(line, colour, dash, shown=bool(line.label) and line.label not in _labels(traces)))
     across = [value for line in picture.lines for value in line.x]
     up = [value for line in picture.lines for value in line.y]
     return Figure(
         data=traces,
         layout=layout(
             height=HEIGHT,
-            xaxis=axis(picture.x, log=picture.log_x, within=bounds(across, log=picture.log_x)),
+            xaxis=axis(
+                picture.x, log=picture.log_x, within=bounds(across, log=picture.log_x), **_ticks(across, picture)
+            ),
             yaxis=axis(picture.y, log=picture.log_y, within=bounds(up, log=picture.log_y)),
         ),
     )
@@ -59,7 +73,20 @@ def _labels(traces: Sequence[Trace]) -> set[object]:
     return {trace["name"] for trace in traces if trace["showlegend"]}
 
 
-def _trace(line: Line, colour: str, *, shown: bool) -> Trace:
+def _ticks(values: Sequence[float], picture: Picture) -> dict[str, object]:
+    """Put ticks at the values themselves where they are a few whole numbers, between which nothing lies."""
+    places = sorted({float(value) for value in values})
+    if not 1 < len(places) <= MOST_TICKS or not all(place.is_integer() for place in places):
+        return {}
+    if picture.log_x and places[0] <= 0:
+        return {}
+    at = [math.log(place) for place in places] if picture.log_x else places
+    if min(after - before for before, after in pairwise(at)) < ROOM * (at[-1] - at[0]):
+        return {}
+    return {"tickmode": "array", "tickvals": places, "ticktext": [number(place) for place in places]}
+
+
+def _trace(line: Line, colour: str, dash: str, *, shown: bool) -> Trace:
     return {
         "type": "scatter",
         "mode": MODES[line.style],
@@ -68,7 +95,7 @@ def _trace(line: Line, colour: str, *, shown: bool) -> Trace:
         "x": finite(line.x),
         "y": finite(line.y),
         "marker": {"color": colour, "size": 7},
-        "line": {"color": colour, "width": 1.6, "dash": "dash" if line.style == "dashed" else "solid"},
+        "line": {"color": colour, "width": 1.6, "dash": dash},
         "hovertemplate": "%{x:.4~g} | %{y:.4~g}<extra></extra>",
     }
 
@@ -94,7 +121,7 @@ def write_laws(found: Sequence[Reproduced], folder: str | Path, *, form: str = "
     written = []
     for one in found:
         if one.outcome is not None:
-            name = "-".join(one.law.name.lower().replace("/", " ").split())
+            name = "-".join(re.findall(r"\w+", one.law.name.lower()))
             path = place / f"law-{one.law.number:02}-{name}.{form}"
             written.append(plot_law(one.outcome.picture).write(path))
     return written

@@ -21,6 +21,9 @@ SIZES = {"*": 1.25, "D": 0.85, "|": 1.4}
 
 _RGBA = re.compile(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)")
 
+DASHES: Mapping[str, Any] = {"dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (9, 3))}
+"""Plotly's word for a line to matplotlib's."""
+
 
 def pixels(width: float) -> float:
     """Give a width in pixels in points."""
@@ -71,7 +74,7 @@ def _scatter(panel: "Axes", trace: Mapping[str, Any], order: float) -> Any:
             y,
             color=colour(line["color"]),
             linewidth=pixels(line.get("width", 2)),
-            linestyle={"dash": "--", "dot": ":"}.get(line.get("dash", ""), "-"),
+            linestyle=DASHES.get(line.get("dash", ""), "-"),
             drawstyle="steps-post" if line.get("shape") == "hv" else "default",
             solid_capstyle="butt",
             zorder=order,

@@ -184,9 +184,9 @@ class CommandModel(Model):
     """A program that is run once a training; no shell is involved."""
 
     command: str | list[str] = Field(
-        description="The command, with {parameter}, {seed}, {config}, {out}, {checkpoint}, {resume_from} and the "
-        "fidelity's name; arguments in [square brackets] are left out where their parameter is inactive. It "
-        "runs in the folder of the study file.",
+        description="The command, with {parameter}, {seed}, {config}, {out}, {python}, {checkpoint}, "
+        "{resume_from} and the fidelity's name; arguments in [square brackets] are left out where their parameter "
+        "is inactive. It runs in the folder of the study file.",
         examples=["python train.py --lr {lr} [--momentum {momentum}] --seed {seed}"],
     )
     metrics: str = Field(

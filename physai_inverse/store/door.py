@@ -56,7 +56,8 @@ def imported(observations: object) -> tuple[list[TrialRow], list[ObservationRow]
             raise InvalidInput(f"`observations[{index}]` must be an `Observation`, not {type(given).__name__}.")
         try:
             state = str(final_state(given.state))
-            proposal = draft(Proposal(given.config, given.seed, origin="imported", fidelity=given.fidelity))
+            note = {} if given.record is None else {"record": check_name(given.record, "record")}
+            proposal = draft(Proposal(given.config, given.seed, "imported", note, given.fidelity))
             text, texts = metrics_text(as_metrics(given.metrics))
             result = ObservationRow(
                 study=0,

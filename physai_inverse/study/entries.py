@@ -76,6 +76,7 @@ def _as_observation(item: object, space: Space, objective: Objective) -> Observa
         reason=bad or given.reason,
         kind="diverged" if bad else given.kind,
         fidelity=given.fidelity,
+        record=given.record,
     )
 
 

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """What came of trainings from elsewhere.
+
+    Args:
+        numbers: of the trials that they became, for those that were new.
+        known: numbers of the trials that they were already, for the others.
+    """
+
+    numbers: tuple[int, ...]
+    known: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Estimate:
     """One metric predicted at one configuration, in the metric's own units.
 

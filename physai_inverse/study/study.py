@@ -40,7 +40,8 @@ from physai_inverse.study.mediators import mediators
 from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
 from physai_inverse.study.proposing import queued
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
-from physai_inverse.study.results import Answer, ParetoSet, PredictionTable, Recommendation
+from physai_inverse.study.recognition import recognised, request_of
+from physai_inverse.study.results import Answer, Imported, ParetoSet, PredictionTable, Recommendation
 from physai_inverse.study.run import run
 from physai_inverse.study.rungs import Climbed, Standing, standings
 from physai_inverse.study.stopping import should_stop
@@ -296,6 +297,22 @@ class Study:
         """
         rows = as_observations(observations, self.space, self.objective)
         return self.store.import_observations(self.name, rows)
+
+    def import_new(self, observations: Iterable[Observation | tuple[Config, MetricsLike]]) -> Imported:
+        """Add those trainings from elsewhere that the study does not have yet; see `recognition`.
+
+        Args:
+            observations: as for `import_observations`. Two equal ones are two replicates.
+
+        Raises:
+            InvalidInput: see `import_observations`.
+        """
+        rows = as_observations(observations, self.space, self.objective)
+        found = recognised(rows, self.trials, self.space, self.objective)
+        new = [row for row, number in zip(rows, found, strict=True) if number is None]
+        request = request_of(new, len(self.trials))
+        numbers = self.store.import_observations(self.name, new, request=request) if new else []
+        return Imported(tuple(numbers), tuple(number for number in found if number is not None))
 
     run = run  # a function of the study, a trainer and a budget: the loop
 

@@ -26,7 +26,7 @@ from physai_inverse.observations import Config, Metric, Scalar
 from physai_inverse.trainers.report_lines import Lines, Reports
 from physai_inverse.trainers.template import Template, check_names, fill_text, read_template, text_names
 
-OWN_NAMES = ("seed", "config", "out", "checkpoint", "resume_from")
+OWN_NAMES = ("seed", "config", "out", "checkpoint", "resume_from", "python")
 STDOUT = "stdout"
 PIECE_BYTES = 2**16
 ERROR_LINES = 20
@@ -41,8 +41,9 @@ class CommandTrainer:
     """Train by running a command.
 
     Placeholders: `{name}` for each parameter, `{seed}`, `{config}` (path of a JSON file with the whole
-    configuration) and `{out}` (an empty folder of this trial, removed when its metrics have been read). Arguments
-    in square brackets, `[--momentum {momentum}]`, are left out when a parameter in them is inactive; an
+    configuration), `{out}` (an empty folder of this trial, removed when its metrics have been read) and `{python}`
+    (the interpreter that runs this program, so that a script finds the packages installed beside it). Arguments in
+    square brackets, `[--momentum {momentum}]`, are left out when a parameter in them is inactive; an
     inactive parameter outside of brackets is an error. In a study with a fidelity `{epochs}` (its name) is how
     much the training is given; `{checkpoint}` is a folder of this configuration and seed that stays from one rung
     to the next, and `{resume_from}` the number of the trial to go on from, so that `[--resume {resume_from}]` is
@@ -171,7 +172,13 @@ class CommandTrainer:
         with _folder() as out:
             path = out.parent / "config.json"
             write_text(path, json.dumps(dict(config), indent=1))
-            values: dict[str, Scalar] = {**config, "seed": seed, "config": str(path), "out": str(out)}
+            values: dict[str, Scalar] = {
+                **config,
+                "seed": seed,
+                "config": str(path),
+                "out": str(out),
+                "python": sys.executable,
+            }
             told = {self.fidelity or "": fidelity, "checkpoint": checkpoint, "resume_from": resume_from}
             values |= {
                 name: str(value) if isinstance(value, Path) else value

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,12 +117,52 @@ def test_records_of_a_tool_are_added_to_a_study_that_exists(cli: Cli, here: Path
     assert "nothing was imported; correct the rows, or leave them out with --skip-bad." in refused.err
 
 
+def test_a_source_that_is_imported_again_adds_what_is_new(cli: Cli, here: Path) -> None:
+    rows = [*records.rows(12), records.rows(12)[3]]  # two equal rows of one file are two replicates
+    records.write_csv(here / "runs.csv", rows)
+    cli("import", "runs.csv")
+    again = cli("import", "runs.yaml", "runs.csv")
+    assert (again.code, again.out) == (
+        0,
+        "Imported 0 new trainings. The study had 13 already (--again imports these, too).\n",
+    )
+    more = [{**row, "val_loss": float(row["val_loss"]) + 1} for row in rows[4:7]]
+    records.write_csv(here / "runs.csv", [*rows, *more, rows[3]])
+    said = json.loads(cli("import", "runs.yaml", "runs.csv", "--json").out)
+    assert (said["numbers"], len(said["known"])) == ([13, 14, 15, 16], 13)
+    assert "Imported 17 trainings: trials 17 to 33." in cli("import", "runs.yaml", "runs.csv", "--again").out
+
+
+@pytest.mark.parametrize("write", [records.write_ray, records.write_wandb, records.write_mlflow_folder])
+def test_runs_of_a_tool_are_known_by_its_own_names(
+    cli: Cli, here: Path, write: Callable[[Path, list[dict[str, records.Value]]], Path]
+) -> None:
+    source = write(here / "tool", records.rows(10))
+    assert cli("import", str(source), "--out", "first.yaml").code == 0
+    count = len(cli("show", "first.yaml", "--json").out.splitlines())
+    (here / "tool").rename(here / "moved")
+    moved = str(here / "moved" / source.relative_to(here / "tool"))
+    result = cli("import", "first.yaml", moved, "--map", "val_loss=metric:renamed", "--skip-bad", "--json")
+    said = json.loads(result.out)
+    assert (said["numbers"], len(said["known"])) == ([], count)
+    assert count >= 8
+
+
+def test_what_a_study_exports_it_knows_again(cli: Cli, here: Path) -> None:
+    records.write_csv(here / "runs.csv", records.rows(12))
+    cli("import", "runs.csv")
+    for name in ("back.csv", "back.jsonl"):
+        cli("export", "runs.yaml", name)
+        assert "Imported 0 new trainings. The study had 12" in cli("import", "runs.yaml", name).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["study.yaml"], "`study.yaml` is a study file; give what is to be imported into it, too"),
         (["a.csv", "b.csv", "c.csv"], "expected SOURCE, or STUDY SOURCE, got 3 places"),
-        (["runs.csv", "--skip-bad"], "--skip-bad and --grow need a study to add to"),
+        (["runs.csv", "--skip-bad"], "--skip-bad, --again and --grow need a study to add to"),
+        (["runs.csv", "--again"], "--skip-bad, --again and --grow need a study to add to"),
         (["study.yaml", "runs.csv", "--out", "x.yaml"], "--out and --censored make a new study"),
         (["runs.csv", "--censored", "loss"], "`--censored` takes METRIC=above:BOUND"),
         (["runs.csv", "--censored", "loss=above:much"], "`--censored` takes METRIC=above:BOUND"),

@@ -244,7 +244,8 @@ def test_workers_and_their_children_end_with_the_parent(tmp_path: Path, signals:
         "from tests.executors import jobs\n"
         "executor = LocalProcesses(workers=1)\n"
         f"executor.submit(1, jobs.hang, {str(tmp_path / 'pids')!r})\n"
-        "while True:\n    executor.poll(1)\n",
+        # Ends by itself once whoever started it is gone, so that a killed test run leaves nothing behind.
+        f"import os\nwhile os.getppid() == {os.getpid()}:\n    executor.poll(1)\n",
         wait=False,
     )
     pids = processes(tmp_path / "pids")

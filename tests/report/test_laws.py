@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,6 +38,22 @@ def test_a_line_and_its_points_share_a_colour_and_a_legend_entry() -> None:
     assert theory["line"]["dash"] == "dash"
 
 
+def test_theories_have_dashes_of_their_own() -> None:
+    lines = tuple(Line(name, (1.0, 2.0), (1.0, 2.0), "dashed") for name in ("one", "two", "one"))
+    drawn = cast("list[dict[str, Any]]", plot_law(Picture("x", "y", lines))["data"])
+    assert [trace["line"]["dash"] for trace in drawn] == ["dash", "dot", "dash"]
+
+
+@pytest.mark.parametrize(
+    ("x", "log", "ticks"),
+    [((3.0, 4.0, 6.0), True, [3, 4, 6]), ((1.0, 2.0, 90.0), False, None), ((0.5, 1.0), True, None)],
+)
+def test_a_few_whole_numbers_are_the_ticks(x: tuple[float, ...], log: bool, ticks: list[float] | None) -> None:
+    figure = plot_law(Picture("x", "y", (Line("", x, x),), log_x=log))
+    shown = cast("dict[str, Any]", figure["layout"])["xaxis"].get("tickvals")
+    assert shown == ticks if ticks else shown != list(x)
+
+
 def test_the_page_tells_every_law_and_escapes_what_it_says(tmp_path: Path) -> None:
     broken = Reproduced(LAW, None, "no <memory>", 1.0)
     text = write_laws_page([found(), found(holds=False), broken], tmp_path / "laws.html").read_text()
@@ -50,6 +67,8 @@ def test_the_page_tells_every_law_and_escapes_what_it_says(tmp_path: Path) -> No
 
 def test_figures_are_named_for_their_laws(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    (path,) = write_laws([found(), Reproduced(LAW, None, "no", 1.0)], tmp_path / "figures")
-    assert path.name == "law-01-grokking-time.svg"
+    law = replace(LAW, name="grokking, in 1/time")
+    one = Reproduced(law, outcome(0), None, 2.0)
+    (path,) = write_laws([one, Reproduced(LAW, None, "no", 1.0)], tmp_path / "figures")
+    assert path.name == "law-01-grokking-in-1-time.svg"
     assert path.read_text().lstrip().startswith("<?xml")

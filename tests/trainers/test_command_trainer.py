@@ -54,6 +54,16 @@ def arguments(trainer: CommandTrainer, config: dict[str, float | str | bool], se
     return str(caught.value).splitlines()[-1]
 
 
+def test_python_stands_for_the_interpreter_that_runs_this_program(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("import json, sys; print(json.dumps({'same': float(sys.executable == sys.argv[1])}))")
+    trainer = CommandTrainer(f"{{python}} {script} {sys.executable}")
+    trainer.check(["lr"])
+    assert trainer({"lr": 0.1}, 0) == {"same": 1.0}
+    with pytest.raises(InvalidInput, match="A parameter cannot be called `python` with a command"):
+        trainer.check(["python"])
+
+
 def test_values_are_put_into_arguments_and_never_split() -> None:
     trainer = python(SHOW_ARGUMENTS, "--lr", "{lr}", "--name={name}", "{flag}", "{seed}")
     shown = arguments(trainer, {"lr": 1e-05, "name": "a b; $(rm x) 'q'", "flag": True}, 7)

@@ -104,13 +104,8 @@ def places(given: Results, missing: Results) -> Outcome:
             low=1,
         ),
     )
-    lines = [
-        over_steps(metrics, "perplexity", "" if index else "with positions") for index, metrics in enumerate(given)
-    ]
-    lines += [
-        over_steps(metrics, "perplexity", "" if index else "without", "dashed")
-        for index, metrics in enumerate(missing)
-    ]
+    lines = [over_steps(metrics, "perplexity", "with positions") for metrics in given]
+    lines += [over_steps(metrics, "perplexity", "without") for metrics in missing]
     values = ", ".join(f"{float(metrics['perplexity']):.3f}" for metrics in given)
     return Outcome(
         checks,

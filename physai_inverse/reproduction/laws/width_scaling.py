@@ -61,7 +61,7 @@ def transfer(losses: Losses) -> Outcome:
     for (word, width), values in losses.items():
         points = [(rate, loss) for rate, loss in zip(RATES, values, strict=True) if math.isfinite(loss)]
         label = f"{PARAMETRISATIONS[word]}, width {width}"
-        lines.append(Line(label, *_columns(points), "line" if word == "mup" else "dashed"))
+        lines.append(Line(label, *_columns(points), "line" if word == "mup" else "points"))
     falls = slope(WIDTHS, tuple(best["standard", width] for width in WIDTHS))
     return Outcome(
         checks,
@@ -132,7 +132,7 @@ def coordinates(sizes: Mapping[tuple[str, int, int], Sequence[float]]) -> Outcom
     last = COORDINATE_STEPS[-1]
     lines = tuple(
         Line(f"{PARAMETRISATIONS[word]}, layer {layer}", COORDINATE_WIDTHS, tuple(sizes[word, layer, last]), style)
-        for (word, style), layer in product((("standard", "dashed"), ("mup", "line")), LAYERS)
+        for (word, style), layer in product((("standard", "points"), ("mup", "line")), LAYERS)
     )
     return Outcome(
         checks,

@@ -252,6 +252,7 @@ class Observer:
         return Model(
             member.module, member.layout, self._problem.loss, views.labels, views.latents, views.embedding,
             views.head, views.attention, views.period, views.gates, views.samples, views.rollout,
+            views.terms, views.places, views.regression, views.line,
         )  # fmt: skip
 
     def _rows_of(self, member: Member) -> tuple[Batches, float | None]:

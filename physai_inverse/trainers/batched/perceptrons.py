@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import nn
 
+from physai_inverse.trainers.batched.activations import Sine, SquaredReLU
 from physai_inverse.trainers.batched.physical import StreamDropout, Streams, affine, has_hooks, in_rows, on_rows
 
 ELEMENTWISE = (
     nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Identity, nn.Softplus, nn.ELU, nn.LeakyReLU, nn.Softsign,
     nn.ReLU6, nn.CELU, nn.SELU, nn.Mish, nn.Hardtanh, nn.LogSigmoid, nn.Hardswish,
+    SquaredReLU, Sine,
 )  # fmt: skip
 """Layers that act on each number by itself."""
 
@@ -24,6 +26,8 @@ SLOPES: dict[type[nn.Module], Callable[[nn.Module, torch.Tensor, torch.Tensor, t
     nn.Sigmoid: lambda _, D, z, y: ATEN.sigmoid_backward(D, y),  # noqa: ARG005
     nn.SiLU: lambda _, D, z, y: ATEN.silu_backward(D, z),  # noqa: ARG005
     nn.GELU: lambda layer, D, z, y: ATEN.gelu_backward(D, z, approximate=layer.approximate),  # noqa: ARG005
+    SquaredReLU: lambda _, D, z, y: D * (2 * z.relu()),  # noqa: ARG005
+    Sine: lambda _, D, z, y: D * z.cos(),  # noqa: ARG005
 }
 """Activation to how a derivative goes back through it, given what went in (`z`) and came out (`y`)."""
 

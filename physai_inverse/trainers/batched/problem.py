@@ -80,6 +80,12 @@ class Views:
         gates: module and batch to the share of each expert, or the code, of each row, [n, experts].
         samples: module and batch to generated and true samples, [n, d] and [m, d].
         rollout: module and batch to a quantity along rollouts that is conserved in truth, [n, steps].
+        terms: of `rows`, for tasks whose answer depends on which tokens stand in a row: how often each does,
+            [n, tokens], and the answers, [n] whole numbers.
+        places: batch to 1 where the answer of a row is copied from, else 0, [n, positions].
+        regression: batch to inputs [n, d] and targets [n, outputs] of a regression.
+        line: module and batch to what the network gives at even steps along a line through its inputs, [points]
+            or [points, outputs].
     """
 
     rows: "Tensors | Callable[[Config, int], Tensors]"
@@ -96,6 +102,10 @@ class Views:
     gates: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
     samples: "Callable[[torch.nn.Module, Tensors], tuple[torch.Tensor, torch.Tensor]] | None" = None
     rollout: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
+    terms: "Callable[[Tensors], tuple[torch.Tensor, torch.Tensor]] | None" = None
+    places: "Callable[[Tensors], torch.Tensor] | None" = None
+    regression: "Callable[[Tensors], tuple[torch.Tensor, torch.Tensor]] | None" = None
+    line: "Callable[[torch.nn.Module, Tensors], torch.Tensor] | None" = None
 
 
 def last_values(finished: Finished) -> MetricsLike:

@@ -105,6 +105,13 @@ def effective_linearity(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     return found
 
 
+def regression_loss(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Give the least mean square of a linear map with intercept from X [N, D] to Y [N, targets], in sample."""
+    X, Y = _centred(X), _centred(Y)
+    found: torch.Tensor = (Y - X @ (torch.linalg.pinv(X, rtol=ROUNDING) @ Y)).square().mean()
+    return found
+
+
 def layer_alignment(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Give the mean over samples of 1 - cosine between two layers of equal width.
 

@@ -16,6 +16,9 @@ import torch
 CLOSED = 0.01
 """Mean square of an equation, in embeddings of unit variance, below which it counts as fulfilled."""
 
+RANK = 1e-9
+"""Share of the largest eigenvalue below which one is rounding: those of whole numbers lie far above."""
+
 
 @lru_cache(maxsize=8)
 def all_pairs(p: int) -> torch.Tensor:
@@ -90,6 +93,31 @@ def degrees_of_freedom(p: int, trained: torch.Tensor) -> torch.Tensor:
     """
     rank: torch.Tensor = torch.linalg.matrix_rank(_of_training(p, trained), hermitian=True)
     return p - rank
+
+
+def free_numbers(counts: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """Give how many numbers are left free in one-dimensional embeddings by equal sums for equal answers.
+
+    The rank of all differences of rows of one answer is that of the rows less their mean in each answer. In the
+    terms of a view, so that `vmap` can run it; `degrees_of_freedom` is the same for pairs of numbers.
+
+    Args:
+        counts: [n, p] how often each token stands in each row.
+        answers: [n] whole numbers.
+
+    Returns:
+        0-dim, from 0 to p.
+    """
+    order = answers.argsort()
+    C, sorted_answers = counts.double()[order], answers[order]
+    after = (sorted_answers[1:] != sorted_answers[:-1]).long().cumsum(dim=0)
+    numbers = torch.cat([torch.zeros_like(after[:1]), after]) if len(answers) > 1 else answers * 0
+    sums = torch.zeros_like(C).index_add(0, numbers, C)
+    sizes = torch.zeros_like(C[:, 0]).index_add(0, numbers, torch.ones_like(C[:, 0]))
+    left = C - (sums / sizes.clamp(min=1).unsqueeze(1))[numbers]
+    values = torch.linalg.eigvalsh(left.T @ left)
+    found: torch.Tensor = C.shape[1] - (values > RANK * values[-1]).sum()
+    return found
 
 
 def chance_of_a_line(p: int, size: int, *, draws: int, seed: int) -> float:

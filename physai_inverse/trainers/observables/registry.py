@@ -125,6 +125,10 @@ NEEDS: Mapping[str, str] = MappingProxyType(
         "gates": "the shares of experts or codes, `Views(gates=...)`",
         "samples": "generated and true samples, `Views(samples=...)`",
         "rollout": "a conserved quantity along rollouts, `Views(rollout=...)`",
+        "terms": "which tokens stand in each row, `Views(terms=...)`",
+        "places": "where each answer is copied from, `Views(places=...)`",
+        "regression": "inputs and targets of a regression, `Views(regression=...)`",
+        "line": "outputs along a line through the inputs, `Views(line=...)`",
         "train_loss": "a curve `train_loss` or `loss`",
         "test_loss": "a curve `test_loss`, `val_loss`, `loss` or `train_loss`",
         "train_accuracy": "a curve `train_accuracy`",
@@ -146,6 +150,7 @@ NEEDS: Mapping[str, str] = MappingProxyType(
 
 FROM_VIEWS = (
     "labels", "latents", "embedding", "head", "attention", "period", "floor", "gates", "samples", "rollout",
+    "terms", "places", "regression", "line",
 )  # fmt: skip
 """Needs that a task or a user declares, each a field of `Views`."""
 

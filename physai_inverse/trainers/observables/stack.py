@@ -33,6 +33,7 @@ TOLERANCE = 1e-2
 PRODUCTS = 40
 PROBES = 16
 LARGEST_HESSIAN = 2000
+DIRECTIONS = 10
 ROOM = 2**28
 """Bytes that what is kept of many models at once may take; beyond, they are taken in parts."""
 
@@ -129,6 +130,8 @@ class Stack:
         assert need not in self._known
         if need == "hidden":
             self._listen()
+        elif need == "directions":
+            self._known["hessian"], self._known["directions"] = self._spectrum()
         elif need == "slopes":
             self._known["slopes"] = self._provided(self._slopes)
         else:
@@ -332,17 +335,31 @@ class Stack:
         return self._in_parts(of_part, 4)[0]
 
     def _hessian(self) -> torch.Tensor:
+        room = 2 * self._hessian_size()
+        return self._in_parts(lambda part: (torch.linalg.eigvalsh(self._hessians(part)).flip(1),), room)[0]
+
+    def _spectrum(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give all eigenvalues, largest first, [k, P], and the eigenvectors of the first, [k, 10, P]."""
+
+        def of_part(part: slice) -> tuple[torch.Tensor, torch.Tensor]:
+            values, vectors = torch.linalg.eigh(self._hessians(part))
+            return values.flip(1), vectors.flip(2)[:, :, :DIRECTIONS].transpose(1, 2)
+
+        values, directions = self._in_parts(of_part, 4 * self._hessian_size())
+        return values, directions
+
+    def _hessian_size(self) -> int:
         size = self.model.layout.size
         if size > LARGEST_HESSIAN:
             raise Missing(f"a Hessian of {size} parameters is too large (at most {LARGEST_HESSIAN})")
+        return size
 
-        def of_part(part: slice) -> tuple[torch.Tensor]:
-            product, W = self._product(part)
-            columns = [product(unit.expand_as(W)) for unit in torch.eye(size).to(W)]
-            H = torch.stack(columns, dim=1).double()
-            return (torch.linalg.eigvalsh((H + H.transpose(1, 2)) / 2).flip(1),)
-
-        return self._in_parts(of_part, 2 * size)[0]
+    def _hessians(self, part: slice) -> torch.Tensor:
+        """Give the Hessians of some models, [k, P, P] in double precision."""
+        product, W = self._product(part)
+        columns = [product(unit.expand_as(W)) for unit in torch.eye(W.shape[1]).to(W)]
+        H = torch.stack(columns, dim=1).double()
+        return (H + H.transpose(1, 2)) / 2
 
     def _in_parts(
         self, function: Callable[[slice], tuple[torch.Tensor, ...]], vectors: int

@@ -5,8 +5,7 @@ Everything is computed when it is first asked for. The same code runs for one mo
 Symbols: `P` parameters, `n` rows, `D` units of a layer.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -16,10 +15,11 @@ from torch import nn
 from torch.func import functional_call, grad
 
 from physai_inverse.trainers.batched.layout import Layout
-from physai_inverse.trainers.batched.perceptrons import ELEMENTWISE
+from physai_inverse.trainers.observables.listening import Hidden, listening
 
 Batch: TypeAlias = tuple[torch.Tensor, ...]
 OfBatch: TypeAlias = Callable[[Batch], torch.Tensor]
+OfRows: TypeAlias = Callable[[Batch], tuple[torch.Tensor, torch.Tensor]]
 OfModule: TypeAlias = Callable[[nn.Module, Batch], torch.Tensor]
 T = TypeVar("T")
 MAX_ROW_GRADIENTS = 128
@@ -39,23 +39,6 @@ class Wanted(Exception):
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """A hidden layer on some rows; where rows are sequences, every position counts as one.
-
-    Args:
-        name: of the activation module.
-        inputs: [n, D] what goes into it.
-        outputs: [n, D] what comes out.
-        activation: the module.
-    """
-
-    name: str
-    inputs: torch.Tensor
-    outputs: torch.Tensor
-    activation: nn.Module
-
-
-@dataclass(frozen=True)
 class Model:
     """What is the same for all models of a stack.
 
@@ -63,7 +46,8 @@ class Model:
         module: gives the form; its own parameters are not used.
         layout: of the parameters.
         loss: module and batch to a loss, one value or one a row.
-        labels, latents, embedding, head, attention, period, gates, samples, rollout: as in `Views`.
+        labels, latents, embedding, head, attention, period, gates, samples, rollout, terms, places, regression,
+            line: as in `Views`.
     """
 
     module: nn.Module
@@ -78,6 +62,10 @@ class Model:
     gates: OfModule | None = None
     samples: Callable[[nn.Module, Batch], tuple[torch.Tensor, torch.Tensor]] | None = None
     rollout: OfModule | None = None
+    terms: OfRows | None = None
+    places: OfBatch | None = None
+    regression: OfRows | None = None
+    line: OfModule | None = None
 
 
 class _Both(nn.Module):
@@ -139,6 +127,7 @@ class Given:
         scaled: the same of the Hessian divided by `scale`.
         trace: estimate of the trace of the Hessian.
         hessian: [P] all eigenvalues of the Hessian, largest first.
+        directions: [10, P] eigenvectors of the largest of them, one a row; fewer for fewer parameters.
     """
 
     start: torch.Tensor | None = None
@@ -155,6 +144,7 @@ class Given:
     scaled: tuple[torch.Tensor, torch.Tensor] | None = None
     trace: torch.Tensor | None = None
     hessian: torch.Tensor | None = None
+    directions: torch.Tensor | None = None
 
 
 @dataclass(eq=False)
@@ -265,6 +255,36 @@ class View:
         """A quantity along rollouts that is conserved in truth, [n, steps], in double precision."""
         return self._called(self.model.rollout, "rollout").double()
 
+    @cached_property
+    def terms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """How often each token stands in each of `rows`, [n, tokens] in double precision, and the answers, [n]."""
+        if self.model.terms is None:
+            raise Missing("there are no terms")
+        counts, answers = self.model.terms(self.rows)
+        return counts.double(), answers
+
+    @cached_property
+    def places(self) -> torch.Tensor:
+        """Where the answer of each row of `seen` is copied from, [n, positions] in double precision."""
+        if self.model.places is None:
+            raise Missing("there are no places")
+        return self.model.places(self.seen).double()
+
+    @cached_property
+    def regression(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs [n, d] and targets [n, outputs] of `seen`, in double precision."""
+        if self.model.regression is None:
+            raise Missing("there is no regression")
+        X, Y = self.model.regression(self.seen)
+        return X.double(), Y.double()
+
+    def along(self, flat: torch.Tensor) -> torch.Tensor:
+        """What the network gives along a line with other parameters [P]; [points, outputs] in double precision."""
+        if self.model.line is None:
+            raise Missing("there is no line")
+        found = self.call(self.model.line, self.seen, flat)
+        return found.reshape(len(found), -1).double()
+
     @property
     def period(self) -> int:
         """After how many positions the sequences of `seen` repeat themselves."""
@@ -340,6 +360,11 @@ class View:
         """All eigenvalues of the Hessian, largest first, [P]."""
         return self._computed(self.given.hessian, "hessian")
 
+    @property
+    def directions(self) -> torch.Tensor:
+        """The eigenvectors of the ten largest eigenvalues of the Hessian, [10, P]; fewer for fewer parameters."""
+        return self._computed(self.given.directions, "directions")
+
     def hessian_product(self, q: torch.Tensor) -> torch.Tensor:
         """Give the Hessian of the loss on `curved` times a vector [P]."""
         slope = grad(lambda flat: self.loss(flat, self.batches.curved))
@@ -392,43 +417,3 @@ class View:
         if value is None:
             raise Missing(f"there is no {what}")
         return value
-
-
-@contextmanager
-def listening(module: nn.Module) -> Iterator[tuple[list[Hidden], list[torch.Tensor]]]:
-    """Note, within the block, what goes through activation modules and what the module gives."""
-    hidden: list[Hidden] = []
-    outputs: list[torch.Tensor] = []
-    inputs: dict[str, torch.Tensor] = {}
-    hooks = []
-
-    def before(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...]], None]:
-        def note(part: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            inputs[name] = given[0].clone() if getattr(part, "inplace", False) else given[0]
-
-        return note
-
-    def after(name: str) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], None]:
-        def note(part: nn.Module, given: tuple[torch.Tensor, ...], found: torch.Tensor) -> None:  # noqa: ARG001
-            Z = inputs.pop(name)
-            times = sum(layer.name.partition("#")[0] == name for layer in hidden)
-            own = f"{name}#{times + 1}" if times else name
-            H = found.clone() if getattr(part, "inplace", False) else found
-            units = Z.shape[-1] if Z.dim() > 1 else 1  # a single unit comes without a dimension of its own
-            hidden.append(Hidden(own, Z.reshape(-1, units), H.reshape(-1, units), part))
-
-        return note
-
-    def last(part: nn.Module, given: tuple[torch.Tensor, ...], found: object) -> None:  # noqa: ARG001
-        if isinstance(found, torch.Tensor):
-            outputs.append(found)
-
-    for name, part in module.named_modules():
-        if isinstance(part, ELEMENTWISE) and not isinstance(part, nn.Identity):
-            hooks += [part.register_forward_pre_hook(before(name)), part.register_forward_hook(after(name))]
-    hooks.append(module.register_forward_hook(last))
-    try:
-        yield hidden, outputs
-    finally:
-        for hook in hooks:
-            hook.remove()

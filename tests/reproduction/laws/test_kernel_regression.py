@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,16 @@ def test_the_law_holds_for_an_exact_sum_and_errors_near_the_prediction(
 ) -> None:
     found = [Found(n, ridge, n * total, float(n), error, 1.0) for ridge in RIDGES for n in SAMPLES]
     assert outcome(found).holds is holds
+    assert len(outcome(found).checks) == 3
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_one_case_that_is_far_from_the_theory_speaks_for_all(place: int) -> None:
+    found = [Found(n, ridge, float(n), float(n), 1.01, 1.0) for ridge in RIDGES for n in SAMPLES]
+    found[place] = replace(found[place], error=1.3, total=2.0 * found[place].total)
+    measured = outcome(found)
+    assert [check.holds for check in measured.checks] == [place >= 4, place < 4, False]
+    assert measured.checks[2].measured == pytest.approx(1.3)
 
 
 def test_the_law_is_listed_with_its_number() -> None:

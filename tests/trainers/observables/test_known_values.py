@@ -9,7 +9,10 @@ import torch
 from torch import nn
 
 from physai_inverse.observations import Curve, Measurement
+from physai_inverse.trainers import load_task
+from physai_inverse.trainers.batched.activations import Sine, SquaredReLU
 from physai_inverse.trainers.batched.layout import flat, layout_of
+from physai_inverse.trainers.observables import parallelograms
 from physai_inverse.trainers.observables.ending import Ending
 from physai_inverse.trainers.observables.registry import observables
 from physai_inverse.trainers.observables.stack import Stack, Subject
@@ -340,9 +343,59 @@ PERFORMANCE: dict[str, tuple[Case, float, float]] = {
         1e-9,
     ),
 }
+# Cosines of frequencies 3, 1 and 7 with amplitudes that fall: each weight is an eigenvector of its own.
+COSINES = torch.stack(
+    [a * (2 * math.pi * f * torch.arange(32) / 32).cos() for f, a in ((3, 3), (1, 2), (7, 1))], 1
+)
+
+
+def waves(module: nn.Module, batch: Batch) -> Tensor:
+    found: Tensor = module(batch[0]).square()
+    return found
+
+
+def cosines() -> Case:
+    return Case(
+        Vector(torch.ones(3)), (COSINES.double(),), loss=waves, line=lambda module, batch: module(batch[0])
+    )
+
+
+def regressed(X: Tensor, Y: Tensor, activation: nn.Module) -> Case:
+    return unit_inputs(X, activation, regression=lambda batch: (batch[0], Y.double()))
+
+
+def added(numbers: int, modulus: int | None = None) -> Case:
+    """All pairs of numbers, with their sum as answer."""
+    first, second = torch.arange(numbers**2) // numbers, torch.arange(numbers**2) % numbers
+    counts = torch.eye(numbers)[first] + torch.eye(numbers)[second]
+    answers = (first + second) % (modulus or 2 * numbers)
+    return Case(Vector(torch.ones(1)), (counts, answers), terms=lambda batch: (batch[0], batch[1]))
+
+
+def asked(losses: list[float], places: list[int], positions: int) -> Case:
+    """Rows with these losses, whose answers stand at these places."""
+    where = torch.eye(positions)[torch.tensor(places)]
+    rows = torch.tensor(losses, dtype=torch.float64).unsqueeze(1)
+    return Case(Vector(torch.ones(1)), (rows, where), loss=slope, places=lambda batch: batch[1])
+
+
+MORE: dict[str, tuple[Case, float, float]] = {
+    "direction_frequency": (cosines(), 3, 1e-9),
+    "linear_loss": (regressed(CLOUD, CLOUD.sum(dim=1, keepdim=True) + 2, nn.ReLU()), 0, 1e-9),
+    # The unit is on in two rows of one target; the targets of the two others lie 1 from their mean.
+    "feature_loss": (
+        regressed(
+            torch.tensor([[-1.0], [1.0], [-1.0], [1.0]]), torch.tensor([[3.0], [5.0], [1.0], [5.0]]), nn.ReLU()
+        ),
+        0.5,
+        1e-9,
+    ),
+    "degrees_of_freedom": (added(7), 2, 1e-9),
+    "retrieval_loss": (asked([1.0, 3.0, 4.0, 8.0], [0, 0, 2, 2], 4), 6, 1e-9),
+}
 CASES = {
     **WEIGHTS, **EMBEDDING, **ACTIVATIONS, **REPRESENTATION, **GRADIENTS, **CURVATURE, **ATTENTION, **PARTS,
-    **PERFORMANCE,
+    **PERFORMANCE, **MORE,
 }  # fmt: skip
 
 
@@ -355,6 +408,45 @@ def test_an_observable_has_its_known_value(name: str) -> None:
 def test_the_tail_of_a_power_law_is_fitted_closely_and_a_uniform_one_is_not() -> None:
     assert matrix(torch.diag(PARETO))("tail_distance") < 0.02
     assert matrix(torch.diag(torch.linspace(1, 1.1, 40).double()))("tail_distance") > 0.1
+
+
+def layered(case: Case, name: str) -> dict[str, float]:
+    (found,) = Stack(case.model, [case.subject]).measure(observables()[name], layers=True)
+    return {key.removeprefix(f"{name}/"): value for key, value in found.values.items() if "/" in key}
+
+
+def test_every_direction_has_a_frequency_of_its_own() -> None:
+    assert layered(cosines(), "direction_frequency") == {"3": 7, "2": 1, "1": 3}
+
+
+def test_positions_have_losses_of_their_own_and_those_not_asked_for_none() -> None:
+    assert layered(asked([1.0, 3.0, 4.0, 8.0], [0, 0, 2, 2], 4), "retrieval_loss") == {"0": 2, "2": 6}
+
+
+def test_addition_modulo_a_number_leaves_only_what_all_share() -> None:
+    assert added(7, modulus=7)("degrees_of_freedom") == 1
+
+
+def test_what_training_rows_leave_free_is_the_same_by_pairs_and_by_rows() -> None:
+    pairs = parallelograms.all_pairs(8)
+    counts = nn.functional.one_hot(pairs, 8).sum(dim=1)
+    for seed in range(5):
+        trained = torch.rand(len(pairs), generator=torch.Generator().manual_seed(seed)) < 0.2 + 0.1 * seed
+        expected = parallelograms.degrees_of_freedom(8, trained)
+        assert parallelograms.free_numbers(counts[trained], pairs[trained].sum(dim=1)) == expected
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_a_stack_is_measured_together_as_each_is_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = MORE[name][0]
+    others = [replace(case.subject, flat=case.subject.flat * factor) for factor in (1.0, 0.5, 2.0)]
+    alone = [
+        Stack(case.model, [subject]).measure(observables()[name], layers=True)[0].values for subject in others
+    ]
+    monkeypatch.setattr(Stack, "_alone", None)  # so that nothing falls back to one after another
+    together = [found.values for found in Stack(case.model, others).measure(observables()[name], layers=True)]
+    for left, right in zip(together, alone, strict=True):
+        assert left == pytest.approx(right)
 
 
 def test_attention_to_one_key_has_no_entropy_and_attention_to_oneself_no_sink() -> None:
@@ -383,6 +475,29 @@ def test_labels_beyond_the_scores_give_no_bits() -> None:
 def test_a_latent_that_does_not_vary_does_not_count() -> None:
     constant = torch.cat([LATENTS, torch.ones(400, 1).double()], dim=1)
     assert knowing(constant, activation=Passing())("probe_r2") == pytest.approx(1, abs=1e-4)
+
+
+# Slopes `2 relu(z)`: never on; 0 and 4; 2 and 6; 0.04 in both rows, which is not dead.
+SQUARED = torch.tensor([[-1.0, -1.0, 1.0, 0.02], [-2.0, 2.0, 3.0, 0.02]])
+# Slopes `cos z`: saturated at a crest; 1 and 1; 1 and -1; 0.5 and 0.5.
+WAVES = torch.tensor([[0.5, 0.0, 0.0, 1 / 3], [2.5, 2.0, 1.0, -1 / 3]]) * math.pi
+
+
+@pytest.mark.parametrize(("Z", "activation"), [(SQUARED, SquaredReLU()), (WAVES, Sine())])
+def test_units_of_activations_of_our_own_have_states(Z: Tensor, activation: nn.Module) -> None:
+    case = unit_inputs(Z, activation)
+    states = [case(name) for name in ("dead_units", "linear_units", "nonlinear_units")]
+    assert states == ([0.25, 0.25, 0.5] if isinstance(activation, SquaredReLU) else [0.25, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("activation", ["relu2", "sin"])
+def test_a_stack_of_the_memory_task_has_unit_states(activation: str) -> None:
+    train = load_task("memorisation", {"steps": 4, "observables": ["dead_units", "nonlinear_units/layers"]})
+    configs = [{"activation": activation, "width": 16, "samples": 64, "lr": lr} for lr in (0.01, 0.02)]
+    for metrics in train(configs, [0, 1]):
+        assert isinstance(metrics, Mapping)
+        assert metrics["observe_missing"] == 0
+        assert 0 < float(metrics["nonlinear_units/activation0"]) <= 1
 
 
 def test_a_single_unit_without_a_dimension_is_a_layer() -> None:

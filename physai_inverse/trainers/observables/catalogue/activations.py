@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import torch
 
     from physai_inverse.trainers.observables.activations import UnitStates
-    from physai_inverse.trainers.observables.view import Hidden, View
+    from physai_inverse.trainers.observables.listening import Hidden
+    from physai_inverse.trainers.observables.view import View
 
 LAST_RANK = 20
 

@@ -89,3 +89,25 @@ def in_context_score(view: "View") -> "torch.Tensor":
     losses = surprises(scores, labels).mean(dim=0)
     tenth = max(len(losses) // 10, 1)
     return losses[-tenth:].mean() - losses[tenth : 2 * tenth].mean()
+
+
+@observable("attention", "loss", cost=1, needs=("places",), summary="max")
+def retrieval_loss(view: "View") -> "dict[str, torch.Tensor]":
+    """Give the mean loss of the rows whose answer is copied from each position; of the worst.
+
+    Layers are the positions from 0: high in the middle is "lost in the middle". Positions that no row asks for are
+    left out. Variant: of one network that is asked for all of them; the source trains one for each position.
+
+    Source: "Sparse attention 7" (kindxiaoming.github.io); Liu et al. 2023, "Lost in the middle",
+    https://arxiv.org/abs/2307.03172.
+    """
+    import torch
+
+    from physai_inverse.trainers.observables.view import Missing
+
+    losses, places = view.row_losses.double(), view.places
+    if losses.shape != places.shape[:1]:
+        raise Missing(f"there are losses {list(losses.shape)} for {len(places)} rows with a place each")
+    asked = places.sum(dim=0)
+    found = torch.where(asked > 0, losses @ places / asked.clamp(min=1), -torch.inf)
+    return {str(place): found[place] for place in range(len(found))}

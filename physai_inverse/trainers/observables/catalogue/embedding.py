@@ -98,3 +98,19 @@ def mean_overlap(view: "View") -> "torch.Tensor":
     from physai_inverse.trainers.observables import weights
 
     return weights.mean_overlap(view.embedding)
+
+
+@observable("embedding", "1", cost=4, needs=("terms",))
+def degrees_of_freedom(view: "View") -> "torch.Tensor":
+    """Give what the training rows leave free in an embedding whose sums must be equal for equal answers.
+
+    `p` tokens less the rank of the equations `sum of E over one row = sum of E over another` for pairs of training
+    rows with one answer, from the data alone. For addition, 2 means that the structure is determined: a line but
+    for its shift and scale; for addition modulo `p`, 1: only embeddings that are all the same fulfil them over the
+    reals.
+
+    Source: Liu et al. 2022, https://arxiv.org/abs/2205.10343, section 3.
+    """
+    from physai_inverse.trainers.observables import parallelograms
+
+    return parallelograms.free_numbers(*view.terms)

@@ -134,6 +134,46 @@ def linear_baseline(view: "View") -> "torch.Tensor":
     return activations.explained(guessed, truth)
 
 
+@observable("representation", "squared target", cost=4, needs=("regression",))
+def linear_loss(view: "View") -> "torch.Tensor":
+    """Give the mean square error of a linear regression of the targets on the inputs.
+
+    With intercept, in sample, mean over rows and targets; the same at every step. The loss of a network stays near
+    it on the plateau before features are learned.
+
+    Source: "Physics of Feature Learning 1" (kindxiaoming.github.io).
+    """
+    from physai_inverse.trainers.observables import activations
+    from physai_inverse.trainers.observables.view import Missing
+
+    X, Y = view.regression
+    if len(X) <= X.shape[1] + 1:
+        raise Missing(f"{len(X)} rows are too few for {X.shape[1]} inputs")
+    return activations.regression_loss(X, Y)
+
+
+@observable("representation", "squared target", cost=4, needs=("hidden", "regression"), summary="last")
+def feature_loss(view: "View") -> "dict[str, torch.Tensor]":
+    """Give the mean square error of a linear regression of the targets on each hidden layer; of the last.
+
+    With intercept, in sample, mean over rows and targets: what the features are worth to the best head, to hold
+    against `linear_loss`, which is that of the inputs.
+
+    Source: "Physics of Feature Learning 1" (kindxiaoming.github.io).
+    """
+    from physai_inverse.trainers.observables import activations
+    from physai_inverse.trainers.observables.view import Missing
+
+    _, Y = view.regression
+    found = {}
+    for layer in view.hidden:
+        H = layer.outputs
+        if len(H) <= H.shape[1] + 1:
+            raise Missing(f"{len(H)} rows are too few for {H.shape[1]} units")
+        found[layer.name] = activations.regression_loss(H, _rows_of(H, Y))
+    return found
+
+
 @observable("representation", "1", cost=1, needs=("hidden", "latents"), summary="last")
 def selectivity(view: "View") -> "dict[str, torch.Tensor]":
     """Give the largest absolute correlation of a unit with a latent, mean over each layer's units; of the last.

@@ -127,6 +127,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
             labels=lambda batch: _sum_of(batch[0]).round().long(),
             latents=lambda batch: _sum_of(batch[0]).unsqueeze(1),
             embedding="embedding",
+            terms=lambda batch: (batch[0], _sum_of(batch[0]).round().long()),
             floor=lambda config, seed: 0.0,  # noqa: ARG005 - of any
         ),
     )

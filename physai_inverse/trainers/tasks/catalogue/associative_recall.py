@@ -122,6 +122,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
             embedding="embedding",
             head="unembedding",
             attention=_attention,
+            places=_places,
             floor=lambda config, seed: 0.0,  # noqa: ARG005 - recall is certain
         ),
     )
@@ -166,6 +167,14 @@ def mixed(x: "torch.Tensor") -> "torch.Tensor":
     x = (x ^ x >> 16) * 0x7FEB352D & BITS
     x = (x ^ x >> 15) * 0x846CA68B & BITS
     return x ^ x >> 16
+
+
+def _places(batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
+    """Tell which pair each question is about, [n, pairs]."""
+    import torch
+
+    pairs = torch.arange((batch[0].shape[1] - 1) // 2, device=batch[0].device)
+    return (2 * pairs + 1 == batch[2].unsqueeze(1)).double()
 
 
 def _loss(module: "torch.nn.Module", batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":

@@ -88,6 +88,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
             labels=lambda batch: batch[1],
             embedding="embedding",
             attention=_attention,
+            places=_places,
             floor=lambda config, _: least_loss(config),
         ),
     )
@@ -170,6 +171,13 @@ def _attention(module: "torch.nn.Module", batch: "tuple[torch.Tensor, ...]") -> 
 
     assert isinstance(module, Copier)
     return module.weights(module.placed(batch[0])).unsqueeze(0)
+
+
+def _places(batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
+    """Tell where each answer is copied from, [n, context]."""
+    import torch
+
+    return (torch.arange(batch[0].shape[1], device=batch[0].device) == batch[2].unsqueeze(1)).double()
 
 
 def least_loss(config: Config) -> float:

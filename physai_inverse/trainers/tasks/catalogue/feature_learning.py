@@ -90,7 +90,11 @@ def _trainer(settings: Values) -> BatchedTrainer:
         given=given,
         log=(*range(0, min(steps, 100), 10), *range(100, steps + 1, 50)),
         finish=lambda finished: _finish(finished, linear_loss(*rows(finished.config, finished.seed))),
-        views=Views(rows=rows, floor=lambda config, seed: 0.0),  # noqa: ARG005 - the targets have no noise
+        views=Views(
+            rows=rows,
+            floor=lambda config, seed: 0.0,  # noqa: ARG005 - the targets have no noise
+            regression=lambda batch: (batch[0], batch[1]),
+        ),
     )
 
 

@@ -99,6 +99,7 @@ def _trainer(settings: Values) -> BatchedTrainer:
             labels=lambda batch: batch[2],
             embedding="embedding",
             head="output",
+            terms=lambda batch: (_counts(p, batch), batch[2]),
         ),
     )
 
@@ -206,6 +207,14 @@ def _judged(p: int, train_share: float, seed: int) -> "tuple[torch.Tensor, ...]"
     trained = torch.zeros(p * p, dtype=torch.bool)
     trained[order[:size]] = True
     return (*all_pairs(p), trained)
+
+
+def _counts(p: int, batch: "tuple[torch.Tensor, ...]") -> "torch.Tensor":
+    """Give how often each number stands in each pair, [n, p]."""
+    import torch
+
+    numbers = torch.arange(p, device=batch[0].device)
+    return sum((batch[place].unsqueeze(1) == numbers).double() for place in (0, 1))  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=8)

@@ -51,7 +51,13 @@ def _trainer(settings: Values) -> BatchedTrainer:
         steps=settings.whole("steps"),
         recipe=lambda config: Recipe(complete(config, KNOBS).number("lr"), "adam", schedule="cosine"),
         finish=_finish,
-        views=Views(rows=_rows, latents=lambda batch: batch[0], head="out.weight"),
+        views=Views(
+            rows=_rows,
+            latents=lambda batch: batch[0],
+            head="out.weight",
+            regression=lambda batch: (batch[0], batch[1]),
+            line=lambda module, batch: module(batch[0]),
+        ),
     )
 
 

@@ -93,7 +93,11 @@ def _trainer(settings: Values) -> BatchedTrainer:
         given=given,
         log=(0, *(step for step in range(1, steps + 1) if step % max(steps // 20, 1) == 0)),
         finish=_finish,
-        views=Views(rows=rows, floor=lambda config, seed: 0.0),  # noqa: ARG005 - the student can be the teacher
+        views=Views(
+            rows=rows,
+            floor=lambda config, seed: 0.0,  # noqa: ARG005 - the student can be the teacher
+            regression=lambda batch: (batch[0], batch[1]),
+        ),
     )
 
 

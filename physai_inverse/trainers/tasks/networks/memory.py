@@ -6,22 +6,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-
-class SquaredReLU(nn.Module):
-    """The square of what is above zero."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Give `relu(x)^2`."""
-        return x.relu().square()
-
-
-class Sine(nn.Module):
-    """The sine."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Give `sin(x)`."""
-        return x.sin()
-
+from physai_inverse.trainers.batched.activations import Sine, SquaredReLU
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
