@@ -1,8 +1,8 @@
 """What observables see of a training on its way and at its end, at what price, and what is left out to keep to it.
 
 At every look the cheap ones come first; one whose time would lead beyond its share of the training is left out.
-All that a look takes is charged, what prepares it as well, and what is not known yet is thought dear: time is earned
-by training before it is spent.
+All that a look takes is charged, what prepares it as well, and what is not known yet is thought dear: time is
+earned by training before it is spent.
 """
 
 import logging
