@@ -237,8 +237,16 @@ class Run:
         rows = [row for row in rows if self._sound(row)]
         if not rows or not self._observer.active:
             return
+        members = [self._members[row] for row in rows]
+        records = [self._records[member.index] for member in members]
+        spent = self._observer.look(self._states(rows), records, self._number, last=last)
+        for member in members:
+            self._logs[member.index].seconds += spent / len(rows)
+        self._clock = time.perf_counter()
+
+    def _states(self, rows: Sequence[int]) -> Iterator[State]:
+        """Give what observables see of some models."""
         scales = self._optimizer.scales() if self._observer.needs("scale") else None
-        states = []
         for row in rows:
             member = self._members[row]
 
@@ -249,12 +257,7 @@ class Run:
             buffers = {name: buffer.clone() for name, buffer in self._program.buffers(row).items()}
             start, before = (None if stored is None else stored[row] for stored in (self._start, self._before))
             scale = None if scales is None else scales[row]
-            states.append(State(member, flat, buffers, own(start), own(before), own(scale)))
-        records = [self._records[state.member.index] for state in states]
-        spent = self._observer.look(states, records, self._number, last=last)
-        for state in states:
-            self._logs[state.member.index].seconds += spent / len(states)
-        self._clock = time.perf_counter()
+            yield State(member, flat, buffers, own(start), own(before), own(scale))
 
     def _sound(self, row: int) -> bool:
         """Say whether nothing that was measured of a model is infinite."""

@@ -1,11 +1,13 @@
 """What observables see of a training on its way and at its end, at what price, and what is left out to keep to it.
 
 At every look the cheap ones come first; one whose time would lead beyond its share of the training is left out.
+All that a look takes is charged, what prepares it as well, and what is not known yet is thought dear: time is
+earned by training before it is spent.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -31,6 +33,9 @@ DEAR = frozenset({"gradient", "top", "trace", "hessian"})
 
 GUESSES = {0: 0.2, 1: 1.0, 2: 3.0, 3: 20.0, 4: 3.0}
 """Cost to the steps of training that an observable takes as long as, where it has not been measured yet."""
+
+UNKNOWN, KNOWN = 2.0, 1.25
+"""What a guess, and what was found so far, are multiplied by, since the next one may take longer."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,8 @@ class Observer:
         self.budget = Budget(self._observe.share)
         self._too_dear = f"observing would take more than {self._observe.share or 0:.3g} of the time of training"
         self._prices: dict[str, float] = {}
+        self._looks = 0.0
+        self._charged = 0.0
         self._steps = 0
         self._batches: dict[int, tuple[Batches, float | None]] = {}
         self._shared: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -133,11 +140,11 @@ class Observer:
         self.budget.trained += seconds
         self._steps += steps
 
-    def look(self, states: Sequence[State], records: Sequence[Record], step: int, *, last: bool) -> float:
+    def look(self, states: Iterable[State], records: Sequence[Record], step: int, *, last: bool) -> float:
         """Look at some models, and note what is seen.
 
         Args:
-            states: the models.
+            states: the models; made here, so that making them is a part of what observing takes.
             records: of each; changed.
             step: the number of steps so far.
             last: it is their end.
@@ -145,17 +152,37 @@ class Observer:
         Returns:
             The seconds that it took.
         """
-        begin = self._clock()
+        begin = self._charged = self._clock()
+        places = [
+            place
+            for place, record in enumerate(records)
+            if not (last and any(step in points for points in record.points.values()))
+        ]
+        least = KNOWN * self._looks + min(map(self._price, self._of_views))
+        if not self.budget.allows(least * len(places)):  # so that nothing is prepared in vain
+            for place in places:
+                records[place].missing = {item.name: self._too_dear for item in self._of_views}
+            return 0.0
         groups: dict[object, list[int]] = {}
-        for place, state in enumerate(states):
-            if not (last and any(step in points for points in records[place].points.values())):
-                groups.setdefault(self._form(state), []).append(place)
-                records[place].missing = {}
-        for places in groups.values():
-            self._look_at([states[place] for place in places], [records[place] for place in places], step)
-        spent = self._clock() - begin
+        found = list(states)
+        for place in places:
+            groups.setdefault(self._form(found[place]), []).append(place)
+            records[place].missing = {}
+        between = self._charge()
+        for group in groups.values():
+            between += self._look_at([found[place] for place in group], [records[place] for place in group], step)
+        between += self._charge()
+        self._looks = worth(between / max(len(places), 1), self._looks)
+        spent = self._charged - begin
         for record in records:
             record.seconds += spent / len(records)
+        return spent
+
+    def _charge(self) -> float:
+        """Put the time since the last charge to the account of observing, and give it."""
+        now = self._clock()
+        spent, self._charged = now - self._charged, now
+        self.budget.observed += spent
         return spent
 
     def metrics(
@@ -203,8 +230,8 @@ class Observer:
             if reason == self._too_dear or name in self._own:
                 warn_once(f"The observable `{name}` is missing: {reason}.")
 
-    def _look_at(self, states: list[State], records: list[Record], step: int) -> None:
-        """Look at models of one form."""
+    def _look_at(self, states: list[State], records: list[Record], step: int) -> float:
+        """Look at models of one form; give the seconds that were not for an observable."""
         subjects = []
         for state in states:
             batches, floor = self._rows_of(state.member)
@@ -212,24 +239,29 @@ class Observer:
             subjects.append(Subject(state.member.seed, state.flat, batches, state.buffers, *given, floor))
         stack = Stack(self._model(states[0].member), subjects)
         refused: set[str] = set()
+        between = 0.0
         for item in self._of_views:
+            between += self._charge()
             shared = DEAR & set(item.needs)
-            pace = self.budget.trained / max(self._steps, 1)
-            price = self._prices.get(item.name, GUESSES[item.cost] * pace) * len(states)
-            if refused & shared or not self.budget.allows(price):
+            if refused & shared or not self.budget.allows(self._price(item) * len(states)):
                 refused |= shared
                 for record in records:
                     record.missing[item.name] = self._too_dear
                 continue
-            begin = self._clock()
             found = stack.measure(item, layers=item.name in self._chosen.layers)
-            spent = self._clock() - begin
-            self._prices[item.name] = spent / len(states)
-            self.budget.observed += spent
+            each = self._charge() / len(states)
+            self._prices[item.name] = worth(each, self._prices.get(item.name, 0.0))
             for record, seen in zip(records, found, strict=True):
                 record.missing |= seen.missing
                 for name, value in seen.values.items():
                     record.points.setdefault(name, {})[step] = value
+        return between
+
+    def _price(self, item: Observable) -> float:
+        """Give the seconds that an observable may take of a model, with some to spare."""
+        if item.name in self._prices:
+            return KNOWN * self._prices[item.name]
+        return UNKNOWN * GUESSES[item.cost] * self.budget.trained / max(self._steps, 1)
 
     def _form(self, state: State) -> object:
         """Describe which models can be observed together with this one."""
@@ -288,6 +320,11 @@ class Observer:
                 self._shared[id(tensor)] = (tensor, self._convert(tensor))
             found.append(self._shared[id(tensor)][1])
         return tuple(found)
+
+
+def worth(seconds: float, before: float) -> float:
+    """Give what is expected after this time and what was expected before: a slow one is forgotten by halves."""
+    return max(seconds, before / 2)
 
 
 @lru_cache(maxsize=256)

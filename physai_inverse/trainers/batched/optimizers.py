@@ -18,8 +18,15 @@ from physai_inverse.trainers.batched.muon import Muon
 from physai_inverse.trainers.batched.recipe import Recipe
 
 Column: TypeAlias = float | torch.Tensor
-FUSED_FROM = 2**15
-"""Parameters from which a single model is stepped by one kernel: below, calling it costs what it saves."""
+Row: TypeAlias = tuple[torch.Tensor, torch.Tensor, float, float, tuple[float, float]]
+"""First and second moment, decay, epsilon and both betas of one model."""
+
+FUSED_FROM = 2**12
+"""Parameters from which each model of a stack is stepped by a kernel of its own, which reads and writes everything
+once: below, the calls cost more than the ten passes over a stack that they save."""
+
+FUSED_ROWS = 4
+"""Models up to which these calls cost less than ten operations on small tensors, whatever their size."""
 
 SCHEDULED = 128
 """Steps for which the rates are written down at once."""
@@ -49,6 +56,11 @@ def column(values: Sequence[float], like: torch.Tensor) -> Column:
     if len(set(values)) == 1:
         return values[0]
     return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
+
+
+def numbers(value: Column, rows: int) -> list[float]:
+    """Give a column as one number a row."""
+    return value.flatten().tolist() if isinstance(value, torch.Tensor) else [value] * rows
 
 
 def factors(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> torch.Tensor | None:
@@ -163,12 +175,12 @@ class Adam:
         self._decoupled = decoupled
         self._averages(W)
         self._V, self._S, self._T = torch.zeros_like(W), torch.zeros_like(W), torch.empty_like(W)
+        self._rows: list[Row] | None = None
 
     def step(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
         """Take one step."""
         V, S, T = self._V, self._S, self._T
-        single = len(W) == 1 and W.shape[1] >= FUSED_FROM
-        if single and not isinstance(lr, torch.Tensor) and not isinstance(self._decay, torch.Tensor):
+        if self._row_by_row(W, lr):
             self._fused(W, G, lr, number)
             return
         if self._decoupled:
@@ -200,6 +212,7 @@ class Adam:
         """Keep these rows only."""
         self._decay, self._epsilon = kept(self._decay, rows), kept(self._epsilon, rows)
         self._V, self._S, self._T = self._V[rows], self._S[rows], self._T[rows]
+        self._rows = None
         self._betas = [self._betas[int(row)] for row in rows]
         self._averages(self._V)
 
@@ -211,27 +224,38 @@ class Adam:
         """Put both moments back."""
         self._V[row], self._S[row] = state["V"], state["S"]
 
-    def _fused(self, W: torch.Tensor, G: torch.Tensor, lr: float, number: int) -> None:
-        """Take the step of a single large model by torch's own kernel, which reads and writes everything once."""
-        assert not isinstance(self._decay, torch.Tensor)
-        assert not isinstance(self._epsilon, torch.Tensor)
+    def _row_by_row(self, W: torch.Tensor, lr: Column) -> bool:
+        """Say whether every row is stepped by torch's own kernel, which knows one rate and one decay."""
+        rates = all(not isinstance(value, torch.Tensor) or value.shape[1] == 1 for value in (lr, self._decay))
+        if W.device.type != "cpu":  # where a call is a launch, and a pass over a small stack as short as one
+            return rates and len(W) == 1 and W.shape[1] >= FUSED_FROM
+        return rates and (W.shape[1] >= FUSED_FROM or len(W) <= FUSED_ROWS)
+
+    def _fused(self, W: torch.Tensor, G: torch.Tensor, lr: Column, number: int) -> None:
+        """Take the step row by row."""
         rule = torch._fused_adamw_ if self._decoupled else torch._fused_adam_
-        first, second = self._betas[0]
-        rule(
-            [W],
-            [G],
-            [self._V],
-            [self._S],
-            [],
-            [torch.tensor(float(number), device=W.device)],
-            lr=lr,
-            beta1=first,
-            beta2=second,
-            weight_decay=self._decay,
-            eps=self._epsilon,
-            amsgrad=False,
-            maximize=False,
-        )
+        count = [torch.tensor(float(number), device=W.device)]
+        if self._rows is None:
+            columns = [numbers(value, len(W)) for value in (self._decay, self._epsilon)]
+            self._rows = list(zip(self._V, self._S, *columns, self._betas, strict=True))
+        for w, g, rate, (v, s, decay, epsilon, (first, second)) in zip(
+            W.unbind(), G.unbind(), numbers(lr, len(W)), self._rows, strict=True
+        ):
+            rule(
+                [w],
+                [g],
+                [v],
+                [s],
+                [],
+                count,
+                lr=rate,
+                beta1=first,
+                beta2=second,
+                weight_decay=decay,
+                eps=epsilon,
+                amsgrad=False,
+                maximize=False,
+            )
 
     def _averages(self, like: torch.Tensor) -> None:
         self._weight = column([1 - first for first, _ in self._betas], like)

@@ -27,8 +27,61 @@ class OneReport:
         return bool(self._report(step, metrics))
 
 
+class TrainsMany(ABC):
+    """What trains one configuration for one seed, and many for a list of seeds."""
+
+    takes: ClassVar[frozenset[str]] = frozenset({"report"})
+    trains_together: ClassVar[bool] = True
+    goes_on: ClassVar[bool] = True
+
+    @abstractmethod
+    def many(self) -> "Callable[..., dict[str, Metric] | list[dict[str, Metric] | TrialFailed]]":
+        """Give what takes either."""
+
+    @overload
+    def __call__(
+        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
+    ) -> dict[str, Metric]: ...
+
+    @overload
+    def __call__(
+        self,
+        configs: Sequence[Config],
+        seeds: Sequence[int],
+        report: Report | None = None,
+        checkpoint: Sequence[Path] | None = None,
+    ) -> list[dict[str, Metric] | TrialFailed]: ...
+
+    def __call__(
+        self,
+        configs: Config | Sequence[Config],
+        seeds: int | Sequence[int],
+        report: object = None,
+        checkpoint: Path | Sequence[Path] | None = None,
+    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
+        """Train one configuration, or many.
+
+        Args:
+            configs: one configuration, or a list of them.
+            seeds: one seed, or one for each.
+            report: `report(step, metrics)` for one, `report(index, step, metrics)` for many; is told what is
+                measured, and gives True to stop that training.
+            checkpoint: a folder that is there, or one for each. A training whose state is in its folder goes on
+                from there; where it ends, or is stopped, its state is kept.
+
+        Returns:
+            Metrics; for many a list, in which a training that failed stands as its `TrialFailed`: the others go
+            on. One that diverged has metrics that are NaN, and `diverged_step`.
+
+        Raises:
+            InvalidInput: configurations and seeds do not go together; for one, what its functions refuse.
+            TrialFailed: the device is not there.
+        """
+        return self.many()(configs, seeds, report, checkpoint)
+
+
 @dataclass(frozen=True)
-class BatchedTrainer(Problem):
+class BatchedTrainer(Problem, TrainsMany):
     """Train many configurations together, each as if it were alone.
 
     The functions speak of one model, as in an ordinary loop; what can share a program is found out here. Every
@@ -87,10 +140,6 @@ class BatchedTrainer(Problem):
         [['loss', 'loss_curve', 'seconds'], ['loss', 'loss_curve', 'seconds']]
     """
 
-    takes: ClassVar[frozenset[str]] = frozenset({"report"})
-    trains_together: ClassVar[bool] = True
-    goes_on: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
         if (self.rows is None) == (self.draw is None):
             raise InvalidInput("Give either `rows` or `draw`.")
@@ -109,45 +158,27 @@ class BatchedTrainer(Problem):
                 raise InvalidInput(f"`{name}` must be a whole number of at least 1, not {value!r}.")
         choose(observed(self).what, met_by(self.views, None))
 
-    @overload
-    def __call__(
-        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
-    ) -> dict[str, Metric]: ...
+    def many(self) -> "Callable[..., dict[str, Metric] | list[dict[str, Metric] | TrialFailed]]":
+        """Give the training itself."""
+        return self._train
 
-    @overload
-    def __call__(
-        self,
-        configs: Sequence[Config],
-        seeds: Sequence[int],
-        report: Report | None = None,
-        checkpoint: Sequence[Path] | None = None,
-    ) -> list[dict[str, Metric] | TrialFailed]: ...
+    def plan(self, configs: Sequence[Config], seeds: Sequence[int]) -> list[str]:
+        """Say which configurations would train together, and why where one would train alone.
 
-    def __call__(
+        Returns:
+            One line a stack, in the order in which they train.
+        """
+        from physai_inverse.trainers.batched.session import Session
+
+        return Session(self, None).explain(configs, seeds)
+
+    def _train(
         self,
         configs: Config | Sequence[Config],
         seeds: int | Sequence[int],
-        report: object = None,
-        checkpoint: Path | Sequence[Path] | None = None,
+        report: object,
+        checkpoint: Path | Sequence[Path] | None,
     ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration, or many.
-
-        Args:
-            configs: one configuration, or a list of them.
-            seeds: one seed, or one for each.
-            report: `report(step, metrics)` for one, `report(index, step, metrics)` for many; is told what is
-                measured, and gives True to stop that training.
-            checkpoint: a folder that is there, or one for each. A training whose state is in its folder goes on
-                from there; where it ends, or is stopped, its state is kept.
-
-        Returns:
-            Metrics; for many a list, in which a training that failed stands as its `TrialFailed`: the others go
-            on. One that diverged has metrics that are NaN, and `diverged_step`.
-
-        Raises:
-            InvalidInput: configurations and seeds do not go together; for one, what its functions refuse.
-            TrialFailed: the device is not there.
-        """
         from physai_inverse.trainers.batched.session import Session, as_failure
 
         if isinstance(configs, Mapping):
@@ -178,19 +209,9 @@ class BatchedTrainer(Problem):
                 results.append(as_failure(failed, index, configs[index]))
         return results
 
-    def plan(self, configs: Sequence[Config], seeds: Sequence[int]) -> list[str]:
-        """Say which configurations would train together, and why where one would train alone.
-
-        Returns:
-            One line a stack, in the order in which they train.
-        """
-        from physai_inverse.trainers.batched.session import Session
-
-        return Session(self, None).explain(configs, seeds)
-
 
 @dataclass(frozen=True)
-class AbstractBatched(ABC):
+class AbstractBatched(TrainsMany):
     """A training with settings of its own, such as a built-in task, that a `BatchedTrainer` does.
 
     Args:
@@ -198,9 +219,6 @@ class AbstractBatched(ABC):
             for the maps of other metrics than the one that is wished for, so it has to be asked for.
     """
 
-    takes: ClassVar[frozenset[str]] = frozenset({"report"})
-    trains_together: ClassVar[bool] = True
-    goes_on: ClassVar[bool] = True
     lasting: ClassVar[tuple[str, ...]] = ("parameters",)
 
     stop_early: bool = field(default=False, kw_only=True, repr=False)
@@ -209,36 +227,6 @@ class AbstractBatched(ABC):
     def batched(self) -> BatchedTrainer:
         """Give the trainer that does the work."""
 
-    @overload
-    def __call__(
-        self, configs: Config, seeds: int, report: object = None, checkpoint: Path | None = None
-    ) -> dict[str, Metric]: ...
-
-    @overload
-    def __call__(
-        self,
-        configs: Sequence[Config],
-        seeds: Sequence[int],
-        report: Report | None = None,
-        checkpoint: Sequence[Path] | None = None,
-    ) -> list[dict[str, Metric] | TrialFailed]: ...
-
-    def __call__(
-        self,
-        configs: Config | Sequence[Config],
-        seeds: int | Sequence[int],
-        report: object = None,
-        checkpoint: Path | Sequence[Path] | None = None,
-    ) -> dict[str, Metric] | list[dict[str, Metric] | TrialFailed]:
-        """Train one configuration or many together; see `BatchedTrainer`.
-
-        Raises:
-            InvalidInput: configurations and seeds do not go together; for one, a parameter that is not there, or a
-                value that cannot be meant.
-            TrialFailed: the device is not there.
-        """
-        return self.many()(configs, seeds, report, checkpoint)
-
-    def many(self) -> Callable[..., "dict[str, Metric] | list[dict[str, Metric] | TrialFailed]"]:
+    def many(self) -> "Callable[..., dict[str, Metric] | list[dict[str, Metric] | TrialFailed]]":
         """Give what takes one configuration or many, as a `BatchedTrainer` does."""
         return self.batched()

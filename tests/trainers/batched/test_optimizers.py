@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks.ordinary_loop import own_precision
+from physai_inverse.trainers.batched import optimizers
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.muon import is_matrix, orthogonalize
 from physai_inverse.trainers.batched.optimizers import Optimizer
@@ -59,11 +60,17 @@ CASES: list[Case] = [
 ]
 
 
+@pytest.mark.parametrize("row_by_row", [False, True])
 @pytest.mark.parametrize("alone", [False, True])
 @pytest.mark.parametrize(("recipes", "makes"), CASES)
 def test_each_row_steps_like_an_optimiser_of_torch(
-    recipes: list[Recipe], makes: list[Callable[..., torch.optim.Optimizer]], alone: bool
+    recipes: list[Recipe],
+    makes: list[Callable[..., torch.optim.Optimizer]],
+    alone: bool,
+    row_by_row: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(optimizers, "FUSED_ROWS", len(recipes) if row_by_row else 0)
     start = normal(len(recipes), LAYOUT.size)
     for rows in [[row] for row in range(len(recipes))] if alone else [list(range(len(recipes)))]:
         W = start[rows].clone()

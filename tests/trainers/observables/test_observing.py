@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from physai_inverse.trainers.batched.layout import flat
 from physai_inverse.trainers.batched.observing import Budget, Observer
 from physai_inverse.trainers.observables.choice import Observe, choose, met_by
 from physai_inverse.trainers.observables.registry import Observable, observables
-from physai_inverse.trainers.observables.stack import Stack
-from physai_inverse.trainers.observables.view import View, Wanted
+from physai_inverse.trainers.observables.stack import Stack, Subject
+from physai_inverse.trainers.observables.view import Model, View, Wanted
 
 X = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long() + (X[:, 1] > 0).long()
@@ -381,6 +382,30 @@ def test_a_limit_thins_the_curves_of_what_is_dear_and_keeps_what_is_cheap(
     assert "sharpness_converged" not in metrics  # which would compute the same
     assert float(metrics["observe_missing"]) >= 2
     assert "`sharpness` is missing: observing would take more than 0.5 of the time of training" in caplog.text
+
+
+@pytest.mark.parametrize("at", [1, "powers"])
+@pytest.mark.parametrize("preparing", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize("share", [0.2, 0.5, 1.0])
+def test_observing_keeps_to_its_share_whatever_it_takes_to_prepare(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, preparing: float, share: float, at: str | int
+) -> None:
+    create = Stack.__init__
+
+    def slow(self: Stack, model: Model, subjects: Sequence[Subject]) -> None:
+        clock.now += preparing
+        create(self, model, subjects)
+
+    monkeypatch.setattr(Stack, "__init__", slow)
+    metrics = trainer(*WHAT, observe_at=at, observe_share=share)({"lr": 0.01}, 0)
+    assert ("weight_norm_curve" in metrics) == (preparing < 1 or share > 0.2)  # where two looks can be paid
+    assert metrics["observe_seconds"] == pytest.approx(clock.now)
+    assert clock.now <= 12 * share
+
+
+def test_a_slow_look_is_forgotten_by_halves() -> None:
+    assert observing.worth(3.0, 1.0) == 3.0
+    assert observing.worth(0.1, 3.0) == 1.5
 
 
 def test_a_budget_is_a_share_of_the_time_of_training() -> None:
