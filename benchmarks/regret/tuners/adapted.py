@@ -1,5 +1,7 @@
 """Our engine through the adapters: the loops of Ax and Optuna as they are, our node and our sampler in them."""
 
+from typing import Any
+
 from benchmarks.regret.problems import Problem
 from benchmarks.regret.tuners.ax_client import Ax
 from benchmarks.regret.tuners.optuna_samplers import OptunaTPE
@@ -20,7 +22,7 @@ class OptunaSampler(OptunaTPE):
 
     sampler = "PhysaiSampler"
 
-    def made(self, seed: int) -> object:
+    def made(self, seed: int) -> Any:
         """Give our sampler."""
         from physai_inverse.adapters import PhysaiSampler
 

@@ -33,7 +33,7 @@ class OptunaTPE(AbstractTuner):
         self.trial: Any = None
         self.num_successes = 0
 
-    def made(self, seed: int) -> object:
+    def made(self, seed: int) -> Any:
         """Give the sampler, at its defaults."""
         import optuna
 
