@@ -14,12 +14,13 @@ from physai_inverse.forward import Column
 from physai_inverse.surrogates.fit import MAX_STEPS, Fitted, Priors, climb, replicate_variance, starts
 from physai_inverse.surrogates.likelihood import Rows
 from physai_inverse.surrogates.pairs import Pairs
-from physai_inverse.surrogates.warp import Linear, Log, Warp, shapes
+from physai_inverse.surrogates.warp import Linear, Log, Warp, resolution, shapes
 
 LEAST_ROWS = 8
 """Number of values from which the evidence may choose; below it the default stands."""
 DECADE = 10.0
-"""Ratio of largest to smallest of positive values from which the logarithm is the default, not the identity."""
+"""Ratio of largest to smallest of positive values from which the logarithm is the default, not the identity,
+unless the smallest are zeros but for rounding."""
 SHAPE_PENALTY = 2.0
 """Nats by which a warp must beat the default."""
 SHORT_LIST = 3
@@ -118,7 +119,8 @@ def candidates(values: np.ndarray) -> list[Warp]:
     """Give the warps to choose from for values ``[n]``, the default first."""
     fitted = [warp for warp in (Warp.fitted(shape, values) for shape in shapes(values)) if warp is not None]
     low, high = float(np.min(values)), float(np.max(values))
-    default = Log if low > 0 and high / DECADE > low else Linear
+    # Of zeros but for rounding the ratio says nothing: the evidence must speak for a logarithm.
+    default = Log if low > 0 and high / DECADE > low and not resolution(values) else Linear
     fitted.sort(key=lambda warp: not isinstance(warp.shape, default))  # stable: the others keep their order
     return fitted if len(values) >= LEAST_ROWS else [warp for warp in fitted if isinstance(warp.shape, default)]
 

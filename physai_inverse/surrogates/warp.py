@@ -4,7 +4,8 @@ A `Warp` is a *shape* followed by centring and scaling. Shapes reach the whole r
 lie there, so that nothing better than the best value becomes impossible by the choice of a shape:
 
     Linear   y
-    Log      log y                          for positive values; ratios count
+    Log      log(y + floor)                 for positive values, the floor being 0 unless some are zeros but for
+                                            rounding; ratios count
     Logit    log(y / (1 - y))               for shares strictly between 0 and 1
     Tail     log(1 + u) for u > 0, else u   u = (y - anchor) / width; a long tail upwards, linear below the anchor
              (mirrored for a tail downwards)
@@ -35,6 +36,10 @@ WIDTHS = (0.1, 0.5, 3.0)
 """Widths of the tail's linear part, in distances from the extreme value to the median."""
 
 
+ROUNDING = 1e-12
+"""Share of the upper quartile up to which a value of a metric that is never negative may be a rounded zero."""
+GAP = 1e3
+"""Ratio of the next value to the largest of such, by which they are told from values over many decades."""
 LEAST_RATIO = 1.5
 """Ratio of largest to smallest value from which the logarithm differs enough from the identity to be tried."""
 
@@ -74,19 +79,26 @@ class Linear(AbstractShape):
 
 @dataclass(frozen=True)
 class Log(AbstractShape):
-    """The logarithm."""
+    """The logarithm.
+
+    Args:
+        floor: added to every value, at least zero; see `resolution`.
+    """
+
+    floor: float = 0.0
 
     def forward(self, values: np.ndarray) -> np.ndarray:
-        """Give log y; minus infinity at and below zero."""
-        return np.asarray(np.log(np.maximum(values, 0.0)))
+        """Give log(y + floor); minus infinity where there is none."""
+        return np.asarray(np.log(np.maximum(values + self.floor, 0.0)))
 
     def inverse(self, shaped: np.ndarray) -> np.ndarray:
-        """Give exp x."""
-        return np.asarray(np.exp(shaped))
+        """Give exp x - floor."""
+        return np.asarray(np.exp(shaped) - self.floor)
 
     def log_slope(self, values: np.ndarray) -> np.ndarray:
-        """Give -log y."""
-        return np.where(values > 0, -np.log(np.maximum(values, 0.0)), -np.inf)
+        """Give -log(y + floor)."""
+        above = values + self.floor
+        return np.where(above > 0, -np.log(np.maximum(above, 0.0)), -np.inf)
 
 
 @dataclass(frozen=True)
@@ -212,14 +224,31 @@ class Warp(AbstractWarp):
             return cls(shape, float(np.mean(part)) / spread, max(largest * spread, SMALLEST))
 
 
+def resolution(values: np.ndarray) -> float:
+    """Give what counts as nothing beside values ``[n]`` where some are zeros, exact or rounded; else 0.
+
+    A cosine of 90 degrees comes out as 6e-17, a share of nothing as 0. To the logarithm such values are the
+    farthest of all, and by its slope there a handful of them would decide which warp has the highest evidence.
+    They are told from values over many decades by the gap above them; what is added to all is the least value
+    above the gap, at least a thousandth of the upper quartile.
+    """
+    ordered = np.sort(values)
+    upper = float(np.quantile(ordered / 2.0, 0.75)) * 2.0
+    zeros = int((ordered <= ROUNDING * upper).sum())
+    if ordered[0] < 0 or not 0 < zeros < len(ordered) or ordered[zeros] / GAP < ordered[zeros - 1]:
+        return 0.0
+    return float(max(ordered[zeros], upper / GAP))
+
+
 def shapes(values: np.ndarray) -> Iterator[AbstractShape]:
     """Give the shapes that may suit values ``[n]``, the identity first."""
     yield Linear()
     low, middle, high = (float(value) for value in np.quantile(values / 2.0, (0.0, 0.5, 1.0)) * 2.0)
     if not low < high:
         return
-    if low > 0 and high / low > LEAST_RATIO:
-        yield Log()
+    floor = resolution(values)
+    if low + floor > 0 and (high / 2 + floor / 2) / (low / 2 + floor / 2) > LEAST_RATIO:
+        yield Log(floor)
     if low > 0 and high < 1:
         yield Logit()
     with np.errstate(all="ignore"):

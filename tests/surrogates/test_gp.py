@@ -121,6 +121,16 @@ def test_a_warp_makes_losses_over_orders_of_magnitude_predictable() -> None:
     assert model.held_out().r2 > 0.8
 
 
+def test_zeros_but_for_rounding_spoil_a_map_no_more_than_exact_ones() -> None:
+    units, values = random_problem(4, 40)
+    values = np.exp(4.0 * values)
+    nothing = units[:, 0] < 0.15
+    rounded, exact = (fit(units, np.where(nothing, zero, values)) for zero in (6e-17, 0.0))
+    even = np.random.default_rng(5).random((50, units.shape[1]))
+    expected, found = (model.warp.inverse(model.latent(even)[0]) for model in (exact, rounded))
+    np.testing.assert_allclose(found, expected, rtol=0.02, atol=0.02 * float(np.median(values)))
+
+
 def test_prediction_of_a_heavy_tail_is_finite_and_ordered() -> None:
     random = np.random.default_rng(5)
     units = random.random((10, 2))

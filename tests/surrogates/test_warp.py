@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physai_inverse.surrogates.warp import AbstractShape, Linear, Log, Logit, Tail, Tails, Warp, shapes
+from physai_inverse.surrogates.warp import AbstractShape, Linear, Log, Logit, Tail, Tails, Warp, resolution, shapes
 
 INSIDE = np.array([0.01, 0.2, 0.45, 0.5, 0.51, 0.7, 0.93])
-SHAPES = [Linear(), Log(), Logit(), Tail(0.3, 0.05), Tail(0.6, 0.2, -1), Tails(0.4, 0.1)]
+SHAPES = [Linear(), Log(), Log(0.05), Logit(), Tail(0.3, 0.05), Tail(0.6, 0.2, -1), Tails(0.4, 0.1)]
 samples = st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 6)), min_size=8, max_size=30, unique=True)
 
 
@@ -81,3 +81,28 @@ def test_extreme_values_have_a_linear_warp(values: list[float]) -> None:
 def test_a_value_where_the_metric_cannot_go_is_infinite() -> None:
     assert fitted(Log()).forward(np.array([-1.0, 0.0])).tolist() == [-np.inf, -np.inf]
     assert fitted(Logit()).forward(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
+
+
+@pytest.mark.parametrize("zero", [0.0, 6e-17])
+def test_zeros_but_for_rounding_lie_one_octave_below_the_least_value_that_says_something(zero: float) -> None:
+    values = np.array([zero, 0.01, zero, 0.3, 0.5, 0.8, 1.0])
+    assert resolution(values) == 0.01
+    (log,) = (shape for shape in shapes(values) if isinstance(shape, Log))
+    assert log.forward(values)[1] - log.forward(values)[0] == pytest.approx(np.log(2.0))
+
+
+def test_next_to_zeros_less_than_a_thousandth_of_the_larger_values_says_little() -> None:
+    assert resolution(np.array([0.0, 1e-9, 0.5, 1.0, 1.0, 1.0])) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [10.0 ** np.linspace(-20.0, 1.0, 30), np.array([1e-6, 2.0, 3.0]), np.array([-1.0, 0.0, 1.0]), np.zeros(4)],
+)
+def test_values_over_many_decades_and_of_both_signs_hold_no_rounded_zeros(values: np.ndarray) -> None:
+    assert resolution(values) == 0.0
+
+
+@given(samples.map(np.abs))
+def test_without_zeros_the_logarithm_is_the_plain_one(values: np.ndarray) -> None:
+    assert all(shape == Log() for shape in shapes(values + 1e-6) if isinstance(shape, Log))

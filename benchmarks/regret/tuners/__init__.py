@@ -68,4 +68,8 @@ TUNERS: dict[str, Entry] = {
     "Ax": Entry("ax_client", "Ax", "ax-platform", "ax", 3, EXTRA),
     "SMAC3 GP": Entry("smac_facades", "SmacGP", "smac", "smac", 3, EXTRA),
     "HEBO": Entry("hebo_optimizer", "Hebo", "HEBO", "hebo", 2, HEBO_LINE),
+    "Ax with ours": Entry("adapted", "AxNode", "ax-platform", "ax", 3, EXTRA),
+    "Optuna with ours": Entry("adapted", "OptunaSampler", "optuna", "optuna", install=EXTRA),
 }
+ADAPTED = ("Ax with ours", "Optuna with ours")
+"""Those that `benchmarks.adapted` runs, beside the loops that they stand in; they are no peers."""

@@ -27,10 +27,17 @@ class OptunaTPE(AbstractTuner):
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        sampler = getattr(optuna.samplers, self.sampler)(seed=seed)
-        self.study = optuna.create_study(direction="maximize" if problem.maximize else "minimize", sampler=sampler)
+        self.study: Any = optuna.create_study(
+            direction="maximize" if problem.maximize else "minimize", sampler=self.made(seed)
+        )
         self.trial: Any = None
         self.num_successes = 0
+
+    def made(self, seed: int) -> Any:
+        """Give the sampler, at its defaults."""
+        import optuna
+
+        return getattr(optuna.samplers, self.sampler)(seed=seed)
 
     def ask(self) -> Config:
         """Ask for every parameter that is active."""

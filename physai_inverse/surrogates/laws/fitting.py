@@ -26,7 +26,7 @@ from physai_inverse.surrogates.scoring import score
 from physai_inverse.surrogates.selection import LEAST_ROWS as LEAST_WARP_ROWS
 from physai_inverse.surrogates.selection import Table, priors_of
 from physai_inverse.surrogates.threads import one_thread
-from physai_inverse.surrogates.warp import Log, Warp
+from physai_inverse.surrogates.warp import Log, Warp, resolution
 
 LEAST_ROWS = 4
 """Values below which no law is looked for: a floor, a coefficient and an exponent are three."""
@@ -121,7 +121,7 @@ def _found(plain: MetricProcess, sizes: Sizes, table: Table, seen: np.ndarray, *
     """Search on the plain process's scale; weigh what was found on that of ratios, too."""
     values = table.column.values[seen]
     warps = [plain.latent_warp]
-    if values.min() > 0 and not isinstance(plain.latent_warp.shape, Log):
+    if values.min() > 0 and not resolution(values) and not isinstance(plain.latent_warp.shape, Log):
         log = Warp.fitted(Log(), values)
         if log is not None:
             warps = [log] if len(values) < LEAST_WARP_ROWS else [*warps, log]
