@@ -125,7 +125,7 @@ def test_where_curves_cross_full_trainings_take_over() -> None:
 def test_a_first_rung_that_ranks_nothing_is_left_before_anything_was_trained_in_full() -> None:
     def unlike(config: Mapping[str, Any], epochs: float) -> float:
         """One epoch tells of `y` alone; from three on curves are in order."""
-        return config["y"] ** 2 + 2.0 if epochs < 3 else 10.0 * (config["x"] - 0.3) ** 2 + 1 / epochs
+        return float(config["y"] ** 2 + 2.0 if epochs < 3 else 10.0 * (config["x"] - 0.3) ** 2 + 1 / epochs)
 
     def begins_at(curve: Callable[[Mapping[str, Any], float], float]) -> set[float | None]:
         study_ = study()
