@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="*", default=["lcbench", "rbv2_xgboost"])
     parser.add_argument("--tasks", nargs="*", help="numbers of tasks; all by default")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=0, help="for seeds that nobody looked at")
     parser.add_argument("--until", type=float, default=READ_AT[-1], help="the last budget, in full trainings")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
@@ -262,7 +263,8 @@ def main() -> None:
                 continue
             for tuner in arguments.tuners:
                 began = time.process_time()
-                regrets = [once(tuner, task, seed, marks) for seed in range(arguments.seeds)]
+                seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+                regrets = [once(tuner, task, seed, marks) for seed in seeds]
                 seconds = (time.process_time() - began) / arguments.seeds
                 runs.append({"tuner": tuner, "task": task.name, "regrets": regrets, "seconds": round(seconds, 2)})
                 save(arguments.out, runs)

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST_PAIRS = 6
-"""Configurations with a value on the lowest and the highest rung from which it is judged whether they agree."""
+"""Configurations with a value on two rungs from which it is judged whether they agree."""
 
-LEAST_CORRELATION = 0.3
-"""Correlation between a rung and the highest below which the rung is not used."""
+LEAST_CORRELATION = 0.5
+"""Correlation between a rung and a higher one below which the rung is not used."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Climbed:
 
     @cached_property
     def start(self) -> int:
-        """The lowest rung that tells enough of the highest; the highest itself where none does."""
+        """The lowest rung that tells enough of those above; the highest itself where none does."""
         return next((rung for rung, found in self.correlations.items() if found >= LEAST_CORRELATION), self.top)
 
     @property
@@ -169,10 +169,12 @@ class Climbed:
 
     @cached_property
     def correlations(self) -> dict[int, float]:
-        """For each rung below the highest how it correlates with it, up to the first that does well.
+        """For each rung below the highest how it correlates with the rungs above, up to the first that does well.
 
-        Where too few were trained on both, it is taken to rise evenly from the rung below to 1, and to be 1 on the
-        lowest. Where a rung ranks the wrong way round, those above it are taken to be no better.
+        A rung is judged by the highest one that enough configurations reached from it, so that a first rung that
+        ranks nothing is left after a few cheap steps, long before anything was trained in full. Where too few
+        reached any, it is taken to lie half way between the rung below and 1, and to be 1 on the lowest. Where a
+        rung ranks the highest the wrong way round, those above it are taken to be no better.
         """
         import numpy as np
 
@@ -186,15 +188,19 @@ class Climbed:
             return dict.fromkeys(range(self.top), 1.0)
         sign = 1.0 if isinstance(wish, Maximize) else -1.0 if isinstance(wish, Minimize) else 0.0
         finite = np.isfinite(rows.columns[metric].values)
-        full = {row.tobytes() for row in self.rows.units[finite & (self.rungs == self.top)]}
+        there = [finite & (self.rungs == rung) for rung in range(self.top + 1)]
+        trained = [{row.tobytes() for row in self.rows.units[mask]} for mask in there]
+        wrong_way = False
         for rung in range(self.top):
-            low = {row.tobytes() for row in self.rows.units[finite & (self.rungs == rung)]}
-            if len(low & full) < LEAST_PAIRS:
-                below = found.get(rung - 1, 1.0)
-                found[rung] = below + (1.0 - below) / (self.top - rung + 1) if below > 0 else below
-            else:
-                model = self._fit(metric, range(rung, self.top + 1), rows)
+            higher = range(self.top, rung, -1)
+            judge = next((to for to in higher if len(trained[rung] & trained[to]) >= LEAST_PAIRS), None)
+            if judge is not None:
+                model = self._fit(metric, range(rung, judge + 1), rows)
                 found[rung] = model.correlation(sign) if isinstance(model, RungProcess) else 1.0
+                wrong_way = judge == self.top and found[rung] <= 0
+            else:
+                below = found.get(rung - 1, 1.0)
+                found[rung] = below if wrong_way else 0.5 * (1.0 + max(below, 0.0))
             if found[rung] >= LEAST_CORRELATION:
                 break
         return found
@@ -212,7 +218,7 @@ class Climbed:
         models: dict[str, AbstractMetricModel] = {}
         for name in names:
             if name not in self._models:
-                self._models[name] = self._fit(name, range(self.start, self.top + 1))
+                self._models[name] = self._fit_from_start(name)
             model = self._models[name]
             if model is not None and rung is not None and isinstance(model, RungProcess):
                 model = model.at(max(len(model.steps) - (self.top - rung), 0))
@@ -283,6 +289,11 @@ class Climbed:
         levels = np.array(self._fidelity.rungs)
         away = np.abs(np.log(levels / fidelity)) if self._fidelity.log else np.abs(levels - fidelity)
         return self.map(metrics, rung=int(np.argmin(away)))
+
+    def _fit_from_start(self, metric: str) -> AbstractMetricModel | None:
+        """Fit the rungs that are used; also those below while nothing was trained on any of them."""
+        models = (self._fit(metric, range(start, self.top + 1)) for start in range(self.start, -1, -1))
+        return next((model for model in models if model is not None), None)
 
     def _fit(self, metric: str, rungs: range, rows: Dataset | None = None) -> AbstractMetricModel | None:
         from physai_inverse.surrogates.fidelity_process import fit_rungs

@@ -15,6 +15,7 @@ from physai_inverse.errors import Conflict, InvalidInput
 from physai_inverse.store import Trial
 from physai_inverse.study import best_measured, run
 from physai_inverse.study.costs import full_trainings, learned_costs
+from physai_inverse.study.rungs import Climbed
 from physai_inverse.trainers import CommandTrainer
 
 
@@ -119,6 +120,34 @@ def test_where_curves_cross_full_trainings_take_over() -> None:
     agreeing.enqueue([dict(item.config) for item in trials[:8]], fidelity=27)
     drive(agreeing, 16)
     assert agreeing.suggest(1)[0].fidelity != 27
+
+
+def test_a_first_rung_that_ranks_nothing_is_left_before_anything_was_trained_in_full() -> None:
+    def unlike(config: Mapping[str, Any], epochs: float) -> float:
+        """One epoch tells of `y` alone; from three on curves are in order."""
+        return float(config["y"] ** 2 + 2.0 if epochs < 3 else 10.0 * (config["x"] - 0.3) ** 2 + 1 / epochs)
+
+    def begins_at(curve: Callable[[Mapping[str, Any], float], float]) -> set[float | None]:
+        study_ = study()
+        places = [{"x": 0.1 * step, "y": step * 0.37 % 1.0} for step in range(10)]
+        for epochs in (1, 3):
+            study_.enqueue(places, fidelity=epochs)
+        drive(study_, 20, curve)
+        trials = drive(study_, 12, curve)[20:]
+        return {trial.fidelity for trial in trials if trial.continues is None}
+
+    assert begins_at(unlike) == {3}
+    assert begins_at(loss) == {1}
+
+
+def test_there_is_a_map_though_nothing_was_trained_on_the_rungs_that_are_left() -> None:
+    study_ = study()
+    for trial in study_.enqueue([{"x": 0.1 * step, "y": 0.5} for step in range(8)], fidelity=1):
+        study_.observe(trial, {"loss": loss(trial.config, 1)})
+    climbed = study_._fitted()
+    assert isinstance(climbed, Climbed)
+    climbed.start = climbed.top
+    assert np.isfinite(climbed.map(["loss"]).predict(np.full((1, 2), 0.5))["loss"].mean).all()
 
 
 def test_configurations_are_judged_at_the_highest_fidelity() -> None:
