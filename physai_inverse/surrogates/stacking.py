@@ -24,9 +24,8 @@ SHARPNESS_SPREAD = 0.2
 """Chosen by held-out log density and coverage on 28 public tables at 16 to 256 rows."""
 SHARPNESS_ROWS = 2.0
 """What the centre of log a falls with, over the number of ranks: with few rows each member is widened for what
-it does not know of itself, and ranks of rows left out come from fewer rows still. Chosen on six splits of those
-tables at 16 and 32 rows; on ten others 90 % intervals then held 85 to 95 % on 0.93 of the tables at 16 rows, and
-on 0.82 before."""
+it does not know of itself, and ranks of rows left out come from fewer rows still. Chosen among some twenty centres
+and spreads with sixteen splits at 16 and 32 rows, and four at 64 and 128, in sight; see docs/forward-map.md."""
 SHARPNESS_RANGE = (-0.7, 0.9)
 NUM_SHARPNESSES = 65
 LEAST_RANK = 1e-12
