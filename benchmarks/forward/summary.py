@@ -2,7 +2,9 @@
 
 Per task and size each score is averaged over the seeds that every regressor has; ranks are of these averages (1 is
 best, ties share), and are averaged over tasks with equal weight for each kind of table. Intervals: bootstrap over
-kinds, then over tasks of a kind, 90 %. MixedSingleTaskGP takes SingleTaskGP's score where a task has no category.
+kinds, then over tasks of a kind, 90 %. Coverage needs no pairs and is averaged over all seeds that a regressor
+has: at 16 rows one fit holds 0.06 more or less than its table's mean. MixedSingleTaskGP takes SingleTaskGP's score
+where a task has no category.
 """
 
 from collections import defaultdict
@@ -40,13 +42,26 @@ def averages(lines: Sequence[Line]) -> dict[tuple[str, int], dict[str, dict[str,
         scores = {
             name: {
                 score: float(np.mean([by_seed[seed][score] for seed in seeds]))
-                for score in ("log density", "crps", "r2", "in 50 %", "in 90 %", "seconds")
+                for score in ("log density", "crps", "r2", "seconds")
             }
             for name, by_seed in by_regressor.items()
         }
         if SINGLE in scores:
             scores.setdefault(MIXED, scores[SINGLE])
         found[key] = scores
+    return found
+
+
+def coverages(lines: Sequence[Line]) -> dict[tuple[str, int], dict[str, float]]:
+    """Give for each task and size: regressor to the share in its 90 % intervals, over all its seeds."""
+    grouped: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        if "error" not in line:
+            grouped[line["task"], line["rows"]][line["regressor"]].append(line["in 90 %"])
+    found = {key: {name: float(np.mean(shares)) for name, shares in mine.items()} for key, mine in grouped.items()}
+    for mine in found.values():
+        if SINGLE in mine:
+            mine.setdefault(MIXED, mine[SINGLE])
     return found
 
 
@@ -63,7 +78,7 @@ def ranks(
 def by_size(lines: Sequence[Line]) -> dict[str, Any]:
     """Summarise: rows to the table of regressors."""
     kinds = {line["task"]: line["kind"] for line in lines}
-    found = averages(lines)
+    found, covered = averages(lines), coverages(lines)
     summary: dict[str, Any] = {}
     for size in sorted({size for _, size in found}):
         cells = {task: scores for (task, rows), scores in found.items() if rows == size}
@@ -85,7 +100,7 @@ def by_size(lines: Sequence[Line]) -> dict[str, Any]:
                     "behind the best, at most": [worst, rounded(behind[worst])],
                 }
         for name in names:
-            coverage = [scores[name]["in 90 %"] for scores in cells.values()]
+            coverage = [covered[task, size][name] for task in cells]
             honest = float(np.mean([HONEST[0] <= share <= HONEST[1] for share in coverage]))
             table[name] |= {
                 "r2": rounded(_weighted({task: cells[task][name]["r2"] for task in cells}, kinds)),

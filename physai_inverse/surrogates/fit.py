@@ -175,10 +175,16 @@ def climb(
     return replace(best[-1], curvature=learned)
 
 
-def widened(fitted: Fitted, num_rows: int) -> Fitted:
-    """Widen the variances for the hyper-parameters' own uncertainty: times 1 + `PARAMETER_COST` (g + 2) / n."""
+def widened(fitted: Fitted, num_rows: int, *, others: float = 0.0) -> Fitted:
+    """Widen the variances for what one maximum does not know: times 1 + `PARAMETER_COST` (g + 2 + others) / n.
+
+    Args:
+        fitted: the maximum.
+        num_rows: n.
+        others: numbers that the same rows were fitted by before: those of a mean.
+    """
     covariance = fitted.covariance
-    ratio = 1.0 + PARAMETER_COST * (len(covariance.lengthscales) + 2) / num_rows
+    ratio = 1.0 + PARAMETER_COST * (len(covariance.lengthscales) + 2 + others) / num_rows
     return replace(fitted, covariance=replace(covariance, scale=covariance.scale * min(ratio, MOST_WIDENED)))
 
 

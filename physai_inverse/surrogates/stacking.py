@@ -22,6 +22,10 @@ NUM_FOLDS = 5
 """Parts of the rows, each scored with weights that the others found."""
 SHARPNESS_SPREAD = 0.2
 """Chosen by held-out log density and coverage on 28 public tables at 16 to 256 rows."""
+SHARPNESS_ROWS = 2.0
+"""What the centre of log a falls with, over the number of ranks: with few rows each member is widened for what
+it does not know of itself, and ranks of rows left out come from fewer rows still. Chosen among some twenty centres
+and spreads with sixteen splits at 16 and 32 rows, and four at 64 and 128, in sight; see docs/forward-map.md."""
 SHARPNESS_RANGE = (-0.7, 0.9)
 NUM_SHARPNESSES = 65
 LEAST_RANK = 1e-12
@@ -63,7 +67,8 @@ def sharpened(ranks: np.ndarray, side: np.ndarray) -> float:
 
     A linear pool of calibrated members is too wide, since it also holds their disagreement. With F the pool's
     distribution, Beta(a, a)'s distribution of F is as wide as the ranks ask for; 1 leaves the pool as it is, more
-    draws it together, less spreads it. Found by likelihood under the prior log a ~ N(0, `SHARPNESS_SPREAD`^2).
+    draws it together, less spreads it. Found by likelihood under the prior
+    log a ~ N(`SHARPNESS_ROWS` / j, `SHARPNESS_SPREAD`^2), whose centre is one spread at most.
 
     Args:
         ranks: ``[j]`` the pool's probability below each value, or below each bound.
@@ -79,7 +84,9 @@ def sharpened(ranks: np.ndarray, side: np.ndarray) -> float:
     inside = np.clip(ranks, LEAST_FITTED_RANK, 1.0 - LEAST_FITTED_RANK)
     seen, hidden = inside[side == 0], inside[side != 0]
     total = float(np.sum(np.log(seen) + np.log1p(-seen)))
-    merit = (shapes - 1.0) * total - len(seen) * betaln(shapes, shapes) - 0.5 * (logs / SHARPNESS_SPREAD) ** 2
+    centre = min(SHARPNESS_ROWS / max(len(ranks), 1), SHARPNESS_SPREAD)
+    offset = (logs - centre) / SHARPNESS_SPREAD
+    merit = (shapes - 1.0) * total - len(seen) * betaln(shapes, shapes) - 0.5 * offset**2
     if len(hidden):
         beyond = np.where(side[side != 0] > 0, 1.0 - hidden, hidden)
         merit += np.sum(np.log(betainc(shapes[:, None], shapes[:, None], beyond)), axis=1)

@@ -40,3 +40,18 @@ def test_the_best_on_every_task_has_rank_one_and_is_not_behind() -> None:
     assert table["SingleTaskGP"]["log density"]["behind the best, at most"][1] == pytest.approx(0.5)
     # where a task has no category the mixed process is the plain one, and they share a rank
     assert table["MixedSingleTaskGP"]["crps"]["mean rank"] == 2.5
+
+
+def test_coverage_is_averaged_over_seeds_that_the_others_lack() -> None:
+    lines = [
+        {
+            "regressor": name, "task": "a", "kind": "a", "rows": 16, "seed": seed, "log density": 0.0,
+            "crps": 0.1, "r2": 0.5, "in 50 %": 0.5, "in 90 %": 0.99 if seed == 0 else 0.87, "seconds": 1.0,
+        }
+        for name, seeds in (("ours", 4), ("SingleTaskGP", 1))
+        for seed in range(seeds)
+    ]  # fmt: skip
+    table = by_size(lines)["16"]["regressors"]
+    assert table["ours"]["in 90 %"] == pytest.approx(0.9)
+    assert table["ours"]["tables with 85 to 95 % in 90 %"] == 1.0
+    assert table["MixedSingleTaskGP"]["tables with 85 to 95 % in 90 %"] == 0.0

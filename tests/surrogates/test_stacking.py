@@ -55,8 +55,14 @@ def test_sharpness_is_the_shape_that_makes_ranks_even(shape: float) -> None:
 
 
 def test_a_few_ranks_hardly_move_the_sharpness() -> None:
-    assert 1.0 < sharpened(np.array([0.45, 0.5, 0.55]), np.zeros(3)) < 1.3
+    assert 1.0 < sharpened(np.array([0.45, 0.5, 0.55]), np.zeros(3)) < 1.35
     assert sharpened(np.array([0.0, 1.0]), np.zeros(2)) > 0.5
+
+
+def test_a_pool_counts_as_too_wide_beforehand_the_more_the_fewer_rows_judged_it() -> None:
+    even = [sharpened((np.arange(num) + 0.5) / num, np.zeros(num)) for num in (12, 40, 400)]
+    assert even[0] > even[1] + 0.02 > even[2] + 0.02
+    assert even[2] == pytest.approx(1.0, abs=0.03)
 
 
 def test_bounds_say_as_much_of_the_sharpness_as_the_values_that_they_hide() -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from physai_inverse.surrogates import Mixture
+from physai_inverse.surrogates.failure import fit_success
+from physai_inverse.surrogates.metric import CENTRE
 from physai_inverse.surrogates.mixed import MixedModel
+from physai_inverse.surrogates.threshold import FittedThreshold
 from tests.surrogates.problems import cube, dataset
 
 SPACE = cube(2)
@@ -56,3 +59,19 @@ def test_without_bounds_or_with_bounds_of_their_own_there_is_no_threshold() -> N
     for given, hidden in ((values, np.zeros(80, dtype=int)), (spread, side)):
         model = Mixture().fit(dataset(SPACE, units, given, censored=hidden), seed=0).model("y")
         assert "threshold" not in model.members
+
+
+def test_labels_at_their_evidence_know_a_bent_cliff_better_than_labels_by_regression() -> None:
+    random = np.random.default_rng(4)
+    units, new = SPACE.snap(random.random((120, 2))), SPACE.snap(random.random((400, 2)))
+    hidden, truth = (part[:, 0] > 0.55 + 0.4 * np.sin(3.0 * part[:, 1]) for part in (units, new))
+    values = np.where(hidden, BOUND, np.exp(units[:, 1]))
+    model = Mixture().fit(dataset(SPACE, units, values, censored=hidden.astype(int)), seed=0).model("y")
+    assert isinstance(model, MixedModel)
+    fitted = next(one.fitted for one in model.candidates if one.member == "threshold")
+    assert isinstance(fitted, FittedThreshold)
+    features = model.task.features
+    stays = fitted.labels.holds(features.encode(new) - CENTRE)
+    plain = fit_success(features, units, hidden, seed=0).probability(new)
+    ours, theirs = (-np.log(np.where(truth, 1.0 - chance, chance)).mean() for chance in (stays, plain))
+    assert ours < 0.8 * theirs

@@ -40,7 +40,8 @@ LEAST_TESTED = 10
 """Rows from which the largest are held out to try the law; below, the evidence decides alone."""
 TAIL, NUM_OPEN = 1.25, 4.0
 """The 95 % quantile of a t distribution with f degrees over a normal one's is about 1 + 1.25 / f; about four
-numbers of a law are open."""
+numbers of a law are open. They count among the process's own (`widened`), whose rows are what is left of
+those that the law was fitted to."""
 MOST_LOST_BEYOND, MOST_LOST_INSIDE = 0.1, 0.5
 """Nats a row that a law may lose to the plain process on the largest rows, and on rows left out one by one: the
 process around it makes up for a law that says little, and one that is right is worth most where no row is."""
@@ -224,8 +225,8 @@ def _trended(
         few = _few(residual, table, seed=0)
         priors = priors_of(few[1], few[0])
         climbs = [climb(few[0], priors, place, max_steps=STEPS) for place in starts(priors)]
-        fitted = widened(max(climbs, key=lambda one: one.value), len(few[0]))
-        start = fitted.covariance
+        fitted = widened(max(climbs, key=lambda one: one.value), len(few[0]), others=NUM_OPEN)
+        start = replace(fitted.covariance, scale=fitted.covariance.scale * wider**2)
     posterior = Posterior.given(residual, start)
     reach = (float(np.min(rows.values)), float(np.max(rows.values)))
     return Trended(ensemble, sizes, found.warp, scale, posterior, away * (wider / scale), reach, wider)
