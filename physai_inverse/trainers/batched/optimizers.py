@@ -51,18 +51,35 @@ def column(values: Sequence[float], like: torch.Tensor) -> Column:
     return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
 
 
-def factors(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> torch.Tensor | None:
-    """Give the factor on the rate of each parameter, [k, P]; None where all are 1."""
+def factors(
+    recipes: Sequence[Recipe], layout: Layout, layouts: Sequence[Layout], like: torch.Tensor
+) -> torch.Tensor | None:
+    """Give the factor on the rate of each parameter, [k, P]; None where all are 1.
+
+    Args:
+        recipes: one a row.
+        layout: of the padded network.
+        layouts: of each row's own network, by whose names parameters are meant.
+        like: of the type and device that is wanted.
+    """
     if not any(recipe.factors for recipe in recipes):
         return None
-    return spread([[recipe.factor_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
+    table = [
+        [recipe.factor_of(own.names.get(name, name)) for name in layout.shapes]
+        for recipe, own in zip(recipes, layouts, strict=True)
+    ]
+    return spread(table, layout, like)
 
 
-def decays(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> Column:
-    """Give the weight decays: a column, or [k, P] where a parameter has one of its own."""
+def decays(recipes: Sequence[Recipe], layout: Layout, layouts: Sequence[Layout], like: torch.Tensor) -> Column:
+    """Give the weight decays: a column, or [k, P] where a parameter has one of its own; see `factors`."""
     if not any(recipe.decays for recipe in recipes):
         return column([recipe.weight_decay for recipe in recipes], like)
-    return spread([[recipe.decay_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
+    table = [
+        [recipe.decay_of(own.names.get(name, name)) for name in layout.shapes]
+        for recipe, own in zip(recipes, layouts, strict=True)
+    ]
+    return spread(table, layout, like)
 
 
 def spread(table: Sequence[Sequence[float]], layout: Layout, like: torch.Tensor) -> torch.Tensor:
@@ -324,7 +341,7 @@ class Optimizer:
         }
         self._recipes, self._steps, self._number = list(recipes), list(steps), number
         self._parts: list[tuple[Rule, slice]] = []
-        self._factors = factors(recipes, layout, W)
+        self._factors = factors(recipes, layout, layouts, W)
         self._rates: torch.Tensor | None = None
         start = 0
         while start < len(recipes):
@@ -333,7 +350,7 @@ class Optimizer:
             while end < len(recipes) and recipes[end].optimizer == kind:
                 end += 1
             place = slice(start, end)
-            decay = decays(recipes[place], layout, W)
+            decay = decays(recipes[place], layout, layouts[place], W)
             self._parts.append((make[kind](recipes[place], W[place], decay, layouts[place]), place))
             start = end
 

@@ -91,6 +91,21 @@ class Batch:
     counts: tuple[int, ...]
 
 
+def filled(batches: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
+    """Make one batch of a stack out of one batch of each model, filled up to the longest."""
+    counts = tuple(len(tensors[0]) for tensors in batches)
+    width = max(counts)
+    if min(counts) == width:
+        return Batch(tuple(torch.stack(parts) for parts in zip(*batches, strict=True)), None, counts)
+    tensors = tuple(
+        torch.stack([torch.cat([part, part[:1].expand(width - len(part), *part.shape[1:])]) for part in parts])
+        for parts in zip(*batches, strict=True)
+    )
+    device = tensors[0].device
+    sizes = torch.tensor(counts, device=device)[:, None]
+    return Batch(tensors, torch.arange(width, device=device) < sizes, counts)
+
+
 class Feed:
     """The batches of a stack out of rows that lie in memory.
 
@@ -175,7 +190,7 @@ class Draws:
     """The batches of a stack out of functions that make new rows at each step.
 
     Args:
-        functions: one a model, from its stream to a tuple of tensors of the same shapes.
+        functions: one a model, from its stream to a tuple of tensors, whose numbers of rows may differ.
         seeds: of the streams.
         convert: brings a tensor to the device and type.
     """
@@ -200,8 +215,9 @@ class Draws:
     def next(self) -> Batch:
         """Give the next step's batch."""
         drawn = [function(source) for function, source in zip(self._functions, self._sources, strict=True)]
-        tensors = tuple(self._convert(torch.stack(parts)) for parts in zip(*drawn, strict=True))
-        return Batch(tensors, None, (len(drawn[0][0]),) * len(drawn))
+        batch = filled(drawn)
+        mask = None if batch.mask is None else self._convert(batch.mask)
+        return Batch(tuple(map(self._convert, batch.tensors)), mask, batch.counts)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these models only."""
