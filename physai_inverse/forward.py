@@ -331,6 +331,16 @@ class AbstractCostModel(ABC):
     def log_price(self, units: "np.ndarray") -> "np.ndarray":
         """Give the log expected cost ``[n]`` at points ``[n, d]``, weighed by how far it can be trusted."""
 
+    def pays(self, units: "np.ndarray") -> "np.ndarray":
+        """Say which trainings at points ``[n, d]`` should share a program rather than wait for others' results."""
+        import numpy as np
+
+        return np.ones(len(units), dtype=bool)
+
+    def beside(self, units: "np.ndarray") -> "AbstractCostModel":  # noqa: ARG002 - of models that know of company
+        """Give the price of one more training beside those at points ``[k, d]``."""
+        return self
+
 
 @dataclass(frozen=True)
 class ForwardMap:

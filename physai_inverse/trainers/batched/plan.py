@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from physai_inverse.trainers.bills import Bill
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -78,6 +80,15 @@ def seconds(works: Sequence[Work], costs: Costs) -> float:
     most = max(work.flops for work in works)
     each = costs.row + most / (costs.rate * costs.efficiency)
     return max(work.steps for work in works) * costs.stacked + sum(work.steps for work in works) * each
+
+
+def bill(work: Work, costs: Costs, *, stacked: bool) -> Bill:
+    """Say what one model will take, alone and in a stack; one that may not be stacked shares nothing."""
+    alone = work.steps * (costs.alone + work.flops / costs.rate)
+    if not stacked:
+        return Bill(alone, alone, 0.0)
+    own = work.steps * (costs.row + work.flops / (costs.rate * costs.efficiency))
+    return Bill(alone, own, work.steps * costs.stacked)
 
 
 def cut(works: Sequence[Work], costs: Costs, memory: int) -> list[list[int]]:
