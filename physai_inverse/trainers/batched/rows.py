@@ -18,7 +18,7 @@ class Order:
 
     Args:
         rows: number of rows of its data.
-        batch_size: rows a step; None for all, in their order.
+        batch_size: rows a step; None, or as many as there are, for all in their order.
         seed: of its stream.
     """
 
@@ -26,7 +26,6 @@ class Order:
         self.rows = rows
         self.full = batch_size is None or batch_size >= rows
         self.batch_size = rows if batch_size is None else min(batch_size, rows)
-        self._shuffles = batch_size is not None
         self._source = torch.Generator().manual_seed(seed)
         self._waiting = torch.empty(0, self.batch_size, dtype=torch.int64)
         self._counts: list[int] = []
@@ -68,7 +67,8 @@ class Order:
 
     def _begin(self) -> None:
         """Begin an epoch."""
-        order = torch.randperm(self.rows, generator=self._source) if self._shuffles else torch.arange(self.rows)
+        # All rows at once come in their own order: their dropout would tell another one apart.
+        order = torch.arange(self.rows) if self.full else torch.randperm(self.rows, generator=self._source)
         steps = self.steps_an_epoch
         padded = order.new_zeros(steps * self.batch_size)
         padded[: self.rows] = order
