@@ -389,17 +389,16 @@ def main() -> None:
         for name in options.tasks:
             print(f"{name}: {', '.join(f'{value:.4g}' for value in calibrated(RACES[name]))}", flush=True)
         return
-    tables: dict[str, Any] = {}
     for name in options.tasks:
         race = RACES[name]
         runs: dict[str, list[list[Reached]]] = {contender: [] for contender in options.contenders}
         for seed in range(options.first, options.first + options.seeds):
             for contender in options.contenders:
                 runs[contender].append(in_fresh_process(name, contender, seed, options))
-        tables[name] = {}
+        tables: dict[str, Any] = {**origin("python -m benchmarks.time_to_target"), "limit": options.limit}
         for place, (share, target) in enumerate(zip(SHARES, race.targets, strict=True)):
             table = {contender: summary(races, place, options.limit) for contender, races in runs.items()}
-            tables[name][f"one in {share}"] = {"metric": race.metric, "target": target, **table}
+            tables[f"one in {share}"] = {"metric": race.metric, "target": target, **table}
             for contender, row in table.items():
                 seconds = row["median seconds"]
                 print(
@@ -409,9 +408,11 @@ def main() -> None:
             if isinstance(mine, float) and theirs is not None:
                 ratio = (theirs if isinstance(theirs, float) else options.limit) / mine
                 words = f"{'' if isinstance(theirs, float) else 'more than '}{ratio:.2g}"
-                tables[name][f"one in {share}"]["times faster than optuna"] = words
+                tables[f"one in {share}"]["times faster than optuna"] = words
                 print(f"{name}, one in {share}: {words} times faster than Optuna", flush=True)
-    write(options.out, {**origin("python -m benchmarks.time_to_target"), "limit": options.limit, "tables": tables})
+        # Task by task, so that one can be raced anew and the others stay.
+        known = json.loads(options.out.read_text()) if options.out.is_file() else {}
+        write(options.out, {**{task: known[task] for task in RACES if task in known}, name: tables})
 
 
 if __name__ == "__main__":
