@@ -16,12 +16,13 @@ PLANE = Space(x=Float(0.0, 1.0), y=Float(0.0, 1.0))
 NOTHING = Dataset(PLANE, np.empty((0, 2)), {}, np.zeros(0, dtype=bool))
 
 
+def growing(seconds: float) -> Known:
+    """Give a log cost that grows tenfold along x."""
+    return Known(lambda u: np.log(seconds) + np.log(10.0) * u[:, 0], 0.0)
+
+
 def foreseen(alone: float = 1.0, own: float = 0.1, shared: float = 0.8) -> ForeseenCost:
-    """Give a price whose parts all grow tenfold along x."""
-    parts = (
-        Known(lambda u, part=part: np.log(part) + np.log(10.0) * u[:, 0], 0.0) for part in (alone, own, shared)
-    )
-    return ForeseenCost(*parts)
+    return ForeseenCost(growing(alone), growing(own), growing(shared))
 
 
 def at(*x: float) -> np.ndarray:
