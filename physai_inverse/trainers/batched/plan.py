@@ -27,6 +27,7 @@ class Costs:
         efficiency: of batched products, as a share of `rate`.
         cache: bytes beyond which a stack is no longer made larger; None where that does not matter.
         least: models that a stack may have whatever the cache.
+        uneven: what each model of a stack of different depths adds in place of `row`: its layers are called apart.
     """
 
     alone: float
@@ -36,12 +37,13 @@ class Costs:
     efficiency: float
     cache: int | None
     least: int
+    uneven: float
 
 
-CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**26, least=16)
+CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**26, least=16, uneven=1e-4)
 """Measured on one core of an AMD EPYC (Zen 4) in float32; see `benchmarks/trainer.py`."""
 
-CUDA = Costs(alone=5e-4, stacked=1.5e-3, row=1e-6, rate=2e13, efficiency=0.9, cache=None, least=16)
+CUDA = Costs(alone=5e-4, stacked=1.5e-3, row=1e-6, rate=2e13, efficiency=0.9, cache=None, least=16, uneven=5e-5)
 """Not measured: of the order of what is published for such devices."""
 
 

@@ -4,7 +4,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -184,7 +184,9 @@ class Session:
             whole = Candidate(tuple(member for member, _ in group), tuple(found for _, found in group))
             reason = self._lonely(whole)
             works = [Work(member.steps - member.start, found.flops, found.bytes) for member, found in group]
-            stacks = [[place] for place in range(len(group))] if reason else cut(works, costs, memory)
+            mixed = len({depth(member.module) for member, _ in group}) > 1
+            paid = replace(costs, row=costs.uneven) if mixed else costs
+            stacks = [[place] for place in range(len(group))] if reason else cut(works, paid, memory)
             candidates += [whole.part(chosen, reason) for chosen in stacks]
         return candidates, left
 
