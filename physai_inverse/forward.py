@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from physai_inverse.errors import NotFound
 from physai_inverse.observations import Curve, Measurement, Observation, TrialState, metric_names
@@ -326,6 +326,9 @@ class AbstractSuccessModel(ABC):
 
 class AbstractCostModel(ABC):
     """What is known of what a training costs."""
+
+    foreseen: ClassVar[bool] = False
+    """Whether it is known before the first training, so that the first ones can be cheap."""
 
     @abstractmethod
     def log_price(self, units: "np.ndarray") -> "np.ndarray":

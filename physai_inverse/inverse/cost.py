@@ -10,7 +10,7 @@ Source: Snoek, Larochelle & Adams 2012, "Practical Bayesian optimization of mach
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from physai_inverse.forward import AbstractCostModel, AbstractMetricModel
 
@@ -52,6 +52,8 @@ class ForeseenCost(AbstractCostModel):
         saving: only what company saves counts, not what a training costs.
         longest: the largest shared part so far, in seconds; None without company.
     """
+
+    foreseen: ClassVar[bool] = True
 
     alone: AbstractMetricModel
     own: AbstractMetricModel

@@ -231,7 +231,9 @@ def _worthy_start(forward: ForwardMap, first: "np.ndarray", taken: "np.ndarray",
     import numpy as np
 
     space, success, cost = forward.space, forward.success, forward.cost
-    if success is None and (cost is None or not len(taken)):
+    if cost is not None and not (cost.foreseen and len(taken)):  # the very first point needs no reason
+        cost = None
+    if success is None and cost is None:
         return first
     points = np.concatenate([first[None], sample_units(space, NUM_SAFE, seed=child(seed, "safe"))])
     # By one product: thousands of rows that failed would fill the memory as differences.

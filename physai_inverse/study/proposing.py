@@ -113,6 +113,8 @@ def new_proposals(
             repeats=repeats,
             fewer=fewer and not proposed,
         )
+    if judged is not None and objective.cost is None:  # what company saves is no price that anybody asked for
+        judged = replace(judged, cost=None)
     units = np.stack([item.unit for item in proposed])
     notes = _notes(forward, judged, fitted, objective, proposed, units, convinced)
     return [

@@ -86,6 +86,9 @@ def test_the_same_seed_gives_the_same_trials_with_what_is_foreseen() -> None:
         study_ = study()
         run(study_, Foreseeing([], 0.3, []), 12, together=4)
         found.append([trial.config for trial in study_.trials])
+        # What company saves is no price of a study without a cost.
+        assert [trial.note["kind"] for trial in study_.trials if "price" in trial.note] == []
+        assert "model" in {trial.note["kind"] for trial in study_.trials}
     assert found[0] == found[1]
 
 
