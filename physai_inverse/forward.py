@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from physai_inverse.errors import NotFound
 from physai_inverse.observations import Curve, Measurement, Observation, TrialState, metric_names
@@ -327,9 +327,22 @@ class AbstractSuccessModel(ABC):
 class AbstractCostModel(ABC):
     """What is known of what a training costs."""
 
+    foreseen: ClassVar[bool] = False
+    """Whether it is known before the first training, so that the first ones can be cheap."""
+
     @abstractmethod
     def log_price(self, units: "np.ndarray") -> "np.ndarray":
         """Give the log expected cost ``[n]`` at points ``[n, d]``, weighed by how far it can be trusted."""
+
+    def pays(self, units: "np.ndarray") -> "np.ndarray":
+        """Say which trainings at points ``[n, d]`` should share a program rather than wait for others' results."""
+        import numpy as np
+
+        return np.ones(len(units), dtype=bool)
+
+    def beside(self, units: "np.ndarray") -> "AbstractCostModel":  # noqa: ARG002 - of models that know of company
+        """Give the price of one more training beside those at points ``[k, d]``."""
+        return self
 
 
 @dataclass(frozen=True)

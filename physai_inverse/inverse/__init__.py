@@ -2,7 +2,7 @@
 
 from physai_inverse.inverse.answers import Answered, Chance, Shortfall, answer
 from physai_inverse.inverse.conviction import conviction
-from physai_inverse.inverse.cost import CostModel
+from physai_inverse.inverse.cost import CostModel, ForeseenCost
 from physai_inverse.inverse.derived import with_derived
 from physai_inverse.inverse.judging import check_robust, judged
 from physai_inverse.inverse.pareto import ParetoFront, pareto
@@ -21,6 +21,7 @@ __all__ = [
     "ConfigPosterior",
     "Correlation",
     "CostModel",
+    "ForeseenCost",
     "Marginal",
     "ParetoFront",
     "Proposed",

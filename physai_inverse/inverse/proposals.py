@@ -9,10 +9,10 @@ map predicts nothing, some fill the space.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from physai_inverse.forward import AbstractSuccessModel, Dataset, ForwardMap
+from physai_inverse.forward import Dataset, ForwardMap
 from physai_inverse.inverse.acquisition import Acquisition
 from physai_inverse.inverse.derived import measured_values
 from physai_inverse.inverse.exploration import even_share, looks_elsewhere, trainings_without_progress, widened
@@ -100,6 +100,7 @@ def propose(
     repeats: bool = True,
     wait_for: int | None = None,
     leaning: "Callable[[np.ndarray], np.ndarray] | None" = None,
+    fewer: bool = False,
 ) -> list[Proposed]:
     """Propose one configuration for each trial number.
 
@@ -116,10 +117,12 @@ def propose(
         wait_for: how many finite results the map waits for; `num_initial` where it is None.
         leaning: points ``[n, d]`` to what is added to the logarithm of the acquisition ``[n]``, such as the
             weighted log density of beliefs.
+        fewer: leave off at the first proposal that should rather wait for the results of those before it, by what
+            the map's cost says of company.
 
     Returns:
-        One proposal a number. None takes a failed or pending point while the space has others, and an evaluated
-        one only to learn how much of its result was luck.
+        One proposal a number, or with `fewer` at least one. None takes a failed or pending point while the space
+        has others, and an evaluated one only to learn how much of its result was luck.
     """
     import numpy as np
 
@@ -134,17 +137,19 @@ def propose(
     even = 0.0 if starting or forward is None else even_share(forward, objective)
     chosen: list[Proposed] = []
     for number in numbers:
+        if fewer and forward is not None and not _company_pays(forward, chosen):
+            return chosen if _joins(forward, chosen) else chosen[:-1]
         stream = child(seed, "proposals", number)
         taken = np.concatenate([known, *(item.unit[None] for item in chosen)])
         if forward is None or starting or generator(stream, "even").random() < even:
             first = start_point(space, number, seed=seed)
-            if forward is not None and forward.success is not None:
-                first = _safe_start(space, forward.success, first, taken, stream)
+            if forward is not None:
+                first = _worthy_start(_in_company(forward, chosen), first, taken, stream)
             chosen.append(Proposed(_unseen(space, first, taken, stream), "start"))
             continue
         running = np.concatenate([pending, *(item.unit[None] for item in chosen)])
         elsewhere = looks_elsewhere(stalled, number)
-        conditioned = forward.conditioned(running)
+        conditioned = _in_company(forward, chosen).conditioned(running)
         acquisition = Acquisition(
             widened(conditioned) if elsewhere else conditioned,
             objective,
@@ -173,7 +178,7 @@ def propose(
             chosen.append(Proposed(again, "repeat", float(acquisition(again[None])[0])))
         else:
             chosen.append(Proposed(points[0], "explore" if elsewhere else "model", float(values[0])))
-    return chosen
+    return chosen if not fewer or forward is None or _joins(forward, chosen) else chosen[:-1]
 
 
 def _repeated(
@@ -194,18 +199,50 @@ def _repeated(
     return worth_repeating(forward, objective, trained, counts, new)
 
 
-def _safe_start(
-    space: Space, success: AbstractSuccessModel, first: "np.ndarray", taken: "np.ndarray", seed: int
-) -> "np.ndarray":
-    """Fill the space where trainings end well: likely to succeed, and far from all that was tried."""
+def _in_company(forward: ForwardMap, chosen: Sequence[Proposed]) -> ForwardMap:
+    """Give the map with what a training costs beside those that were chosen before it."""
     import numpy as np
 
+    if forward.cost is None or not chosen:
+        return forward
+    return replace(forward, cost=forward.cost.beside(np.stack([item.unit for item in chosen])))
+
+
+def _company_pays(forward: ForwardMap, chosen: Sequence[Proposed]) -> bool:
+    """Say whether to propose more beside those that were chosen: the first gains by it, and the last joined."""
+    if forward.cost is None or not chosen:
+        return True
+    return bool(forward.cost.pays(chosen[0].unit[None])[0]) and _joins(forward, chosen)
+
+
+def _joins(forward: ForwardMap, chosen: Sequence[Proposed]) -> bool:
+    """Say whether the last proposal should be trained beside those before it; the first always is."""
+    if forward.cost is None or len(chosen) < 2:
+        return True
+    return bool(_in_company(forward, chosen[:-1]).cost.pays(chosen[-1].unit[None])[0])  # type: ignore[union-attr]
+
+
+def _worthy_start(forward: ForwardMap, first: "np.ndarray", taken: "np.ndarray", seed: int) -> "np.ndarray":
+    """Fill the space where trainings end well and are not dear; else give the point itself.
+
+    Likely to succeed, far from all that was tried, and cheap: what is worth its price is the volume that a point
+    stands for, the distance to the nearest other to the power of the dimension.
+    """
+    import numpy as np
+
+    space, success, cost = forward.space, forward.success, forward.cost
+    if cost is not None and not (cost.foreseen and len(taken)):  # the very first point needs no reason
+        cost = None
+    if success is None and cost is None:
+        return first
     points = np.concatenate([first[None], sample_units(space, NUM_SAFE, seed=child(seed, "safe"))])
     # By one product: thousands of rows that failed would fill the memory as differences.
     squares = (points**2).sum(axis=1)[:, None] + (taken**2).sum(axis=1) - 2.0 * points @ taken.T
-    worth = 0.5 * np.log(np.maximum(squares.min(axis=1), 1e-12)) + FIRST_CAUTION * np.log(
-        np.maximum(success.probability(points), 1e-300)
-    )
+    worth = 0.5 * np.log(np.maximum(squares.min(axis=1), 1e-12))
+    if success is not None:
+        worth += FIRST_CAUTION * np.log(np.maximum(success.probability(points), 1e-300))
+    if cost is not None:
+        worth -= cost.log_price(points) / space.dimension
     return np.asarray(points[int(np.argmax(worth))])
 
 

@@ -16,6 +16,7 @@ from physai_inverse.study.censoring import observed
 from physai_inverse.study.costs import learned_costs
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.knowledge import PriorKnowledge
+from physai_inverse.study.prices import Foreseen
 from physai_inverse.study.proposing import by_model, new_proposals
 from physai_inverse.study.rungs import Climbed, Standing, standings
 
@@ -194,6 +195,7 @@ class Climbing(Protocol):
     method: str
     seed: int
     knowledge: PriorKnowledge
+    foreseen: Foreseen | None
 
 
 def next_proposals(
@@ -203,6 +205,7 @@ def next_proposals(
     numbers: Sequence[int],
     *,
     resume: bool | None,
+    fewer: bool = False,
 ) -> list[Proposal]:
     """Propose one training for each trial number, in a study with a fidelity or without.
 
@@ -212,6 +215,7 @@ def next_proposals(
         trials: every trial, by number.
         numbers: the numbers that the trials will get.
         resume: whether trainings go on from where they stopped; None: as the fidelity says.
+        fewer: see `new_proposals`.
     """
     fidelity = study.fidelity
     if fidelity is None:
@@ -225,6 +229,8 @@ def next_proposals(
             seed=study.seed,
             modelled=by_model(trials.values()),
             knowledge=study.knowledge,
+            foreseen=study.foreseen,
+            fewer=fewer,
         )
     assert not isinstance(fitted, Fitted)
     goes_on = fidelity.resume if resume is None else resume

@@ -21,7 +21,7 @@ from physai_inverse.objective import Objective
 from physai_inverse.observations import Observation
 from physai_inverse.seeds import child
 from physai_inverse.space import Space
-from physai_inverse.study.prices import paid, price_of
+from physai_inverse.study.prices import SECONDS, Foreseen, paid, price_of
 
 
 class Fitted:
@@ -106,11 +106,33 @@ class Fitted:
         forward = judged(self.map(objective.metrics), objective, self.data)
         return forward if objective.cost is None else replace(forward, cost=self._cost(objective.cost))
 
-    def _cost(self, name: str) -> AbstractCostModel | None:
-        """The price of trainings; None while no cost was recorded."""
+    def foreseen(self, objective: Objective, foreseen: Foreseen) -> AbstractCostModel | None:
+        """Give the price of trainings where something of it was known before they began.
+
+        Args:
+            objective: whose cost are the seconds, or that has none: then only what company saves counts.
+            foreseen: what was known.
+        """
+        if objective.cost is None:
+            return replace(foreseen.cost, saving=True)
+        if objective.cost != SECONDS:
+            return self._cost(objective.cost)
+        return replace(foreseen.cost, learned=self._cost(SECONDS, foreseen.cost))
+
+    def _cost(self, name: str, beyond: AbstractCostModel | None = None) -> AbstractCostModel | None:
+        """The price of trainings; None while no cost was recorded.
+
+        Args:
+            name: of the cost.
+            beyond: what is known of it; the price is that of what comes on top.
+        """
+        import numpy as np
+
         if name not in self._costs:
             seconds = {observation.number: observation.seconds for observation in self._observations}
             costs = paid(name, self.data, seconds)
+            if beyond is not None and len(costs):
+                costs = costs / np.exp(beyond.log_price(self.data.units))
             self._costs[name] = price_of(name, self.data, costs, self._recipe(), seed=child(self._seed, "cost"))
         return self._costs[name]
 

@@ -1,6 +1,7 @@
 """From what is known to new trials: configurations with their training seeds and the reasons for them."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from physai_inverse.forward import ForwardMap
@@ -12,6 +13,7 @@ from physai_inverse.space.beliefs import Beliefs
 from physai_inverse.store import Proposal, Trial
 from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.knowledge import PriorKnowledge
+from physai_inverse.study.prices import Foreseen
 from physai_inverse.study.rungs import Climbed
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def new_proposals(
     modelled: Collection[int] | None = None,
     repeats: bool = True,
     knowledge: PriorKnowledge | None = None,
+    foreseen: Foreseen | None = None,
+    fewer: bool = False,
 ) -> list[Proposal]:
     """Propose one configuration for each trial number.
 
@@ -70,6 +74,8 @@ def new_proposals(
         modelled: numbers of the trials that a model proposed; None for all.
         repeats: whether a configuration may be trained again to learn how much of its result was luck.
         knowledge: what the study knows besides its own data; None for nothing.
+        foreseen: what is known of what trainings take before they begin; None for nothing.
+        fewer: propose fewer where trainings should rather wait for the results of those before them.
     """
     import numpy as np
 
@@ -85,6 +91,8 @@ def new_proposals(
     else:
         forward = fitted.shown(objective)
         judged = fitted.judged(objective)
+        if foreseen is not None and isinstance(fitted, Fitted):
+            judged = replace(judged, cost=fitted.foreseen(objective, foreseen))
         pending = space.snap(space.encode([space.complete(config) for config in waiting]))
         knowledge = knowledge or PriorKnowledge(beliefs=Beliefs(space))
         proposed = knowledge.first(fitted.data, objective, pending, len(numbers), seed=seed)
@@ -103,12 +111,15 @@ def new_proposals(
             leaning=(lambda units: weight * beliefs.log_density(units)) if beliefs else None,
             modelled=modelled,
             repeats=repeats,
+            fewer=fewer and not proposed,
         )
+    if judged is not None and objective.cost is None:  # what company saves is no price that anybody asked for
+        judged = replace(judged, cost=None)
     units = np.stack([item.unit for item in proposed])
     notes = _notes(forward, judged, fitted, objective, proposed, units, convinced)
     return [
         Proposal(config, seed=training_seed(seed, number), origin="suggested", note=note)
-        for number, config, note in zip(numbers, space.decode(units), notes, strict=True)
+        for number, config, note in zip(numbers, space.decode(units), notes, strict=False)  # of fewer
     ]
 
 

@@ -19,12 +19,14 @@ from physai_inverse.observations import MetricsLike, Scalar, Trainer, TrialState
 from physai_inverse.store import Trial
 from physai_inverse.study.costs import full_trainings
 from physai_inverse.study.jobs import Executor, Jobs
+from physai_inverse.study.prices import SECONDS, Foreseen, foreseen_at, points_to_foresee
 from physai_inverse.study.workers import is_dead, this_worker
-from physai_inverse.trainers import Trained, bound, taken, trains_together
+from physai_inverse.trainers import Trained, bound, foresee, foresees, taken, trains_together
 
 if TYPE_CHECKING:
     from physai_inverse.fidelity import Fidelity
     from physai_inverse.objective import Objective
+    from physai_inverse.space import Space
     from physai_inverse.store import Store
 
 RUN_LEASE_SECONDS = 60.0
@@ -33,6 +35,9 @@ WAIT_SECONDS = 0.2
 
 MAX_BUGS = 3
 """Trainings in a row that fail by a bug before the loop stops and shows it."""
+
+FORESEEING = "what trainings will take"
+"""Key of the job in which a trainer is asked."""
 
 OWN_ORIGINS = ("suggested", "queued")
 """Trials that count towards a budget; imported observations do not."""
@@ -47,13 +52,21 @@ class Loop(Protocol):
     fidelity: "Fidelity | None"
     seed: int
     stopping: str
+    space: "Space"
+    method: str
+    foreseen: Foreseen | None
 
     @property
     def trials(self) -> list[Trial]:
         """Every trial, in order of its number."""
 
     def suggest(
-        self, num: int = 1, *, lease_seconds: float | None = None, resume: bool | None = None
+        self,
+        num: int = 1,
+        *,
+        lease_seconds: float | None = None,
+        resume: bool | None = None,
+        fewer: bool = False,
     ) -> list[Trial]:
         """Propose trainings."""
 
@@ -205,6 +218,7 @@ class _Loop:
             store.release(study.name, dead)
         with self._heartbeats():
             try:
+                self._foresee()
                 while True:
                     while jobs.free and self._spent() < self.budget:
                         jobs.add(self._suggest())
@@ -223,6 +237,26 @@ class _Loop:
                     store.release(study.name, {this_worker()}, only=held)
         return self._progress(None)
 
+    def _foresee(self) -> None:
+        """Let the study know what trainings will take, where that can change what it proposes.
+
+        With the cost `seconds` each is worth what it gains for its time, from the first on; without a cost only
+        what trainings in one program save by being alike counts. A fidelity has costs of its own.
+        """
+        study, jobs = self.study, self.jobs
+        counts = study.objective.cost == SECONDS or (study.objective.cost is None and jobs.together > 1)
+        if not counts or study.foreseen is not None or study.fidelity is not None or study.method != "model":
+            return
+        if not foresees(jobs.trainer) or self._spent() >= self.budget:
+            return
+        points = points_to_foresee(study.space, study.seed)
+        jobs.executor.submit(FORESEEING, foresee, jobs.trainer, study.space.decode(points))
+        while FORESEEING not in jobs.executor.poll(WAIT_SECONDS):
+            continue
+        outcome = jobs.executor.collect(FORESEEING)
+        if isinstance(outcome.value, list):  # else the first training will say what is wrong
+            study.foreseen = foreseen_at(study.space, points, outcome.value, study.seed)
+
     def _suggest(self) -> list[Trial]:
         """Lease what shares the next job: what the budget leaves, shared out among the free workers.
 
@@ -236,7 +270,7 @@ class _Loop:
         if self.study.fidelity is None:
             left = max(self.budget - self._spent(), 1.0)
             count = min(most, math.ceil(left / jobs.free))
-            trials = self.study.suggest(count, lease_seconds=self.lease_seconds)
+            trials = self.study.suggest(count, lease_seconds=self.lease_seconds, fewer=True)
             jobs.hold(trials)
             return trials
         resume = "checkpoint" in taken(jobs.trainer)

@@ -38,6 +38,7 @@ from physai_inverse.study.fitted import Fitted
 from physai_inverse.study.knowledge import prior_knowledge
 from physai_inverse.study.mediators import mediators
 from physai_inverse.study.opening import check_arguments, check_method, fidelity_of, name_in, open_record
+from physai_inverse.study.prices import Foreseen
 from physai_inverse.study.proposing import queued
 from physai_inverse.study.questions import answer_query, prediction_table, recommendation, trade_off
 from physai_inverse.study.recognition import recognised, request_of
@@ -120,6 +121,7 @@ class Study:
         self._trials: dict[int, Trial] = {}
         self._version = 0
         self.told: dict[tuple[str, int], tuple[str, ...]] = {}  # which observables tell of the end, for rules
+        self.foreseen: Foreseen | None = None  # what a run's trainer knows of what trainings will take
         self._fits: Fitted | Climbed | None = None
         record = open_record(
             self.store,
@@ -167,6 +169,7 @@ class Study:
         lease_seconds: float | None = None,
         worker: str | None = None,
         resume: bool | None = None,
+        fewer: bool = False,
     ) -> list[Trial]:
         """Propose trainings: first what waits (queued, or given back by a lost worker), then new ones.
 
@@ -176,6 +179,8 @@ class Study:
             worker: who asks, for the records.
             resume: whether the training of a promoted configuration can go on from where it stopped; as the
                 fidelity says where it is left out.
+            fewer: give fewer where it is known of trainings, as in a run, that sharing a program saves them less
+                than it is worth to wait for the results of those before them.
 
         Returns:
             Trials, each with `id`, `config` (active parameters), `seed` for the training and `note` (why); in a
@@ -190,7 +195,7 @@ class Study:
             self._refresh()
             seen, fitted = len(self._trials), self._fitted() if self.method == "model" else None
             numbers = range(seen, seen + missing)
-            return next_proposals(self, fitted, self._trials, numbers, resume=resume), seen
+            return next_proposals(self, fitted, self._trials, numbers, resume=resume, fewer=fewer), seen
 
         return handed_out(
             self.store,

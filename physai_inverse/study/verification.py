@@ -283,6 +283,7 @@ class _View:
         self.fidelity = study.fidelity
         self.seed = study.seed
         self.stopping = "none"  # what is to be verified is the end
+        self.space, self.method, self.foreseen = study.space, study.method, study.foreseen
         self._study = study
         self._numbers = numbers
 
@@ -297,6 +298,7 @@ class _View:
         *,
         lease_seconds: float | None = None,
         resume: bool | None = None,  # noqa: ARG002 - these begin anew
+        fewer: bool = False,  # noqa: ARG002 - all wait already
     ) -> list[Trial]:
         """Hand out those that wait."""
         waiting = [trial.number for trial in self.trials if not trial.state.finished]

@@ -5,6 +5,7 @@ imports neither torch nor numpy: what is heavy is loaded when a training runs.
 """
 
 from physai_inverse.trainers.batched import BatchedTrainer, Recipe
+from physai_inverse.trainers.bills import Bill, foresee, foresees
 from physai_inverse.trainers.command import CommandTrainer
 from physai_inverse.trainers.extras import Extras, Trained, bound, may_stop, taken, train
 from physai_inverse.trainers.function import FunctionTrainer, as_trainer, load_function
@@ -13,6 +14,7 @@ from physai_inverse.trainers.together import train_together, trains_together
 
 __all__ = [
     "BatchedTrainer",
+    "Bill",
     "CommandTrainer",
     "Extras",
     "FunctionTrainer",
@@ -22,6 +24,8 @@ __all__ = [
     "as_trainer",
     "bound",
     "describe",
+    "foresee",
+    "foresees",
     "listed_observables",
     "load_function",
     "load_task",

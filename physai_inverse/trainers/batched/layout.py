@@ -6,7 +6,7 @@ further ado, and a model leaves a stack by leaving out its row.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -18,9 +18,11 @@ class Layout:
 
     Args:
         shapes: in the order of the vector.
+        places: names by which the tensors stand in the layout of a stack, where they have others there.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def lengths(self) -> list[int]:
@@ -42,6 +44,11 @@ class Layout:
             start += length
         return found
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What each tensor is called here, by the names in the layout of a stack."""
+        return {self.places.get(name, name): name for name in self.shapes}
+
     def views(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """Give each tensor as a view of the vector [..., P]; gradients flow through.
 
@@ -60,11 +67,11 @@ class Layout:
 
         Args:
             vector: [P] of this layout.
-            inner: the narrower network: the same names, and no dimension larger.
+            inner: the narrower network: no dimension larger, and the same names, or `places` for them.
         """
         views = self.views(vector)
         return {
-            name: views[name][tuple(slice(size) for size in shape)] if shape else views[name]
+            name: views[inner.places.get(name, name)][tuple(slice(size) for size in shape)]
             for name, shape in inner.shapes.items()
         }
 
@@ -83,6 +90,11 @@ class Layout:
         if inner.shapes == self.shapes:
             return vector.clone()
         return torch.cat([corner.reshape(-1) for corner in self.corner(vector, inner).values()])
+
+    def called(self, layers: Mapping[str, str]) -> "Layout":
+        """Give the same layout with the names that the tensors of some layers have in a stack."""
+        parts = {name: name.rpartition(".") for name in self.shapes}
+        return replace(self, places={name: f"{layers[layer]}.{own}" for name, (layer, _, own) in parts.items()})
 
     def normal(self, deviations: Mapping[str, float], seed: int, device: torch.device) -> torch.Tensor:
         """Draw a vector: each tensor normal with its standard deviation, zero where none is named.

@@ -166,8 +166,9 @@ class Muon:
         for name in self._names:
             rows: dict[tuple[int, int], list[int]] = {}
             for row, own in enumerate(self._layouts):
-                first, second = own.shapes[name]
-                rows.setdefault((first, second), []).append(row)
+                if name in own.names:
+                    first, second = own.shapes[own.names[name]]
+                    rows.setdefault((first, second), []).append(row)
             found[name] = {shape: torch.tensor(some) for shape, some in rows.items()}
         return found
 

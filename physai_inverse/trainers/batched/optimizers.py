@@ -13,11 +13,11 @@ from typing import Protocol, TypeAlias
 
 import torch
 
+from physai_inverse.trainers.batched.columns import Column, column, decays, factors, kept, numbers
 from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.muon import Muon
 from physai_inverse.trainers.batched.recipe import Recipe
 
-Column: TypeAlias = float | torch.Tensor
 Row: TypeAlias = tuple[torch.Tensor, torch.Tensor, float, float, tuple[float, float]]
 """First and second moment, decay, epsilon and both betas of one model."""
 
@@ -49,43 +49,6 @@ class Rule(Protocol):
 
     def go_on(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
         """Put back what was kept of one row."""
-
-
-def column(values: Sequence[float], like: torch.Tensor) -> Column:
-    """Give one value a row: a number where all are the same, else [k, 1]."""
-    if len(set(values)) == 1:
-        return values[0]
-    return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
-
-
-def numbers(value: Column, rows: int) -> list[float]:
-    """Give a column as one number a row."""
-    return value.flatten().tolist() if isinstance(value, torch.Tensor) else [value] * rows
-
-
-def factors(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> torch.Tensor | None:
-    """Give the factor on the rate of each parameter, [k, P]; None where all are 1."""
-    if not any(recipe.factors for recipe in recipes):
-        return None
-    return spread([[recipe.factor_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
-
-
-def decays(recipes: Sequence[Recipe], layout: Layout, like: torch.Tensor) -> Column:
-    """Give the weight decays: a column, or [k, P] where a parameter has one of its own."""
-    if not any(recipe.decays for recipe in recipes):
-        return column([recipe.weight_decay for recipe in recipes], like)
-    return spread([[recipe.decay_of(name) for name in layout.shapes] for recipe in recipes], layout, like)
-
-
-def spread(table: Sequence[Sequence[float]], layout: Layout, like: torch.Tensor) -> torch.Tensor:
-    """Give one value a tensor [k, tensors] to each of its elements, [k, P]."""
-    lengths = torch.tensor(layout.lengths, device=like.device)
-    return torch.tensor(table, dtype=torch.float64).to(like).repeat_interleave(lengths, dim=1)
-
-
-def kept(value: Column, rows: torch.Tensor) -> Column:
-    """Keep some rows of a column."""
-    return value[rows] if isinstance(value, torch.Tensor) else value
 
 
 def subtract(W: torch.Tensor, D: torch.Tensor, lr: Column) -> None:
@@ -348,7 +311,7 @@ class Optimizer:
         }
         self._recipes, self._steps, self._number = list(recipes), list(steps), number
         self._parts: list[tuple[Rule, slice]] = []
-        self._factors = factors(recipes, layout, W)
+        self._factors = factors(recipes, layout, layouts, W)
         self._rates: torch.Tensor | None = None
         start = 0
         while start < len(recipes):
@@ -357,7 +320,7 @@ class Optimizer:
             while end < len(recipes) and recipes[end].optimizer == kind:
                 end += 1
             place = slice(start, end)
-            decay = decays(recipes[place], layout, W)
+            decay = decays(recipes[place], layout, layouts[place], W)
             self._parts.append((make[kind](recipes[place], W[place], decay, layouts[place]), place))
             start = end
 

@@ -54,13 +54,18 @@ class Perceptrons:
         modules: the models' own, in the order of the rows.
         dropouts: name of a dropout layer to what stands for it in the stack.
         streams: of the stack.
+        form: the model whose names the stack has; the first where it is left out.
     """
 
     def __init__(
-        self, modules: Sequence[nn.Sequential], dropouts: Mapping[str, StreamDropout], streams: Streams
+        self,
+        modules: Sequence[nn.Sequential],
+        dropouts: Mapping[str, StreamDropout],
+        streams: Streams,
+        form: nn.Sequential | None = None,
     ) -> None:
         self._modules, self._dropouts, self._streams = list(modules), dropouts, streams
-        self._layers = list(self._modules[0].named_children())
+        self._layers = list((form or self._modules[0]).named_children())
         self._linear = [name for name, layer in self._layers if isinstance(layer, nn.Linear)]
         self._runs = self._activations()
         self.leaves: dict[tuple[int, ...], torch.Tensor] = {}
@@ -128,7 +133,7 @@ class Perceptrons:
         self._rooms = {}
 
     def _with_tape(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute for all models and note how to go back."""
+        """Compute for all models, as far as the outputs by which losses are differentiated."""
         if x.requires_grad or self.outputs:
             raise TypeError("a chain whose gradients are taken by hand is called once, on data")
         width = next(self.views[f"{name}.weight"] for name in reversed(self._linear)).shape[1]
@@ -136,26 +141,31 @@ class Perceptrons:
         if shape not in self.leaves:  # before anything is drawn
             raise LeafMissing(shape)
         leaf = self.leaves[shape]
-        first = True
-        with torch.no_grad():
-            for name, layer in self._layers:
-                if isinstance(layer, nn.Linear):
-                    x = self._affine(name, x, first=first)
-                    first = False
-                elif isinstance(layer, nn.Dropout):
-                    if self._drops(name):
-                        factors = self._dropouts[name].factors(x)
-                        self._tape.append(lambda D, factors=factors: D * factors)  # type: ignore[misc]  # bound at once
-                        x = x * factors
-                elif isinstance(layer, nn.Flatten):
-                    x = x.flatten(2)
-                elif not first:
-                    x = self._activate_with_tape(name, x)
-                else:
-                    x = self._activate(name, x)
-            leaf.copy_(x)
+        # Many small steps, which the mode for losses over classes would look at one by one.
+        with torch.no_grad(), torch._C.DisableTorchFunction():
+            leaf.copy_(self._forth(x))
         self.outputs.append(leaf)
         return leaf
+
+    def _forth(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute for all models and note how to go back."""
+        first = True
+        for name, layer in self._layers:
+            if isinstance(layer, nn.Linear):
+                x = self._affine(name, x, first=first)
+                first = False
+            elif isinstance(layer, nn.Dropout):
+                if self._drops(name):
+                    factors = self._dropouts[name].factors(x)
+                    self._tape.append(lambda D, factors=factors: D * factors)  # type: ignore[misc]  # bound at once
+                    x = x * factors
+            elif isinstance(layer, nn.Flatten):
+                x = x.flatten(2)
+            elif not first:
+                x = self._activate_with_tape(name, x)
+            else:
+                x = self._activate(name, x)
+        return x
 
     def _affine(self, name: str, x: torch.Tensor, *, first: bool) -> torch.Tensor:
         W, bias = self.views[f"{name}.weight"], self.views.get(f"{name}.bias")
@@ -210,7 +220,7 @@ class Perceptrons:
         shape = (*rows.shape[:2], columns)
         room = self._rooms.get(name)
         if room is None or room.shape != shape:
-            room = self._rooms[name] = rows.new_empty(shape)
+            room = self._rooms[name] = rows.new_zeros(shape)
         return room
 
     def _drops(self, name: str) -> bool:

@@ -142,28 +142,28 @@ class Streams:
     """
 
     def __init__(self, seeds: Sequence[int]) -> None:
-        self._sources = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.sources = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.row: torch.Tensor | None = None  # of the stack, as one model sees it; None outside of a stack
         self.counts: tuple[int, ...] = ()
         self.drawing = True
 
     def state(self, row: int) -> torch.Tensor:
         """Give where the stream of a model stands."""
-        return self._sources[row].get_state()
+        return self.sources[row].get_state()
 
     def go_on(self, row: int, state: torch.Tensor) -> None:
         """Put the stream of a model where it stood."""
-        self._sources[row].set_state(state)
+        self.sources[row].set_state(state)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these models only."""
-        self._sources = [self._sources[row] for row in rows]
+        self.sources = [self.sources[row] for row in rows]
 
     def kept(self, row: int, shape: Sequence[int], p: float) -> torch.Tensor:
         """Draw which units of a model stay, ones and zeros; on the CPU, the same for every device."""
         # Not within `vmap`, which refuses to draw: each model draws from a stream of its own here.
         with torch._C._ExcludeDispatchKeyGuard(UNMAPPED):
-            return torch.empty(tuple(shape)).bernoulli_(1 - p, generator=self._sources[row])
+            return torch.empty(tuple(shape)).bernoulli_(1 - p, generator=self.sources[row])
 
 
 class StreamDropout(nn.Module):
@@ -178,6 +178,7 @@ class StreamDropout(nn.Module):
     def __init__(self, rates: Sequence[float], shapes: Sequence[tuple[int, ...]], streams: Streams) -> None:
         super().__init__()
         self.rates, self.shapes, self.streams = list(rates), list(shapes), streams
+        self._scales: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Drop and scale while training."""
@@ -199,19 +200,22 @@ class StreamDropout(nn.Module):
     def factors(self, x: torch.Tensor) -> torch.Tensor:
         """Draw what `x` [k, B, ...] is multiplied by: zero, or one over the share that stays."""
         factors = torch.ones(x.shape, dtype=x.dtype)
-        with (
-            torch._C.DisableTorchFunction()
-        ):  # many small steps, which a mode around them would look at one by one
+        counts = self.streams.counts
+        # Many small steps, which a mode around them would look at one by one.
+        with torch._C.DisableTorchFunction(), torch._C._ExcludeDispatchKeyGuard(UNMAPPED):
             for row, (p, shape) in enumerate(zip(self.rates, self.shapes, strict=True)):
                 if p:
-                    own = (self.streams.counts[row], *shape[1:])
-                    corner = factors[row][tuple(slice(size) for size in own)]
-                    corner.copy_(self.streams.kept(row, own, p)).div_(1 - p)
+                    corner = tuple(map(slice, (counts[row], *shape[1:])))
+                    factors[row][corner].bernoulli_(1 - p, generator=self.streams.sources[row])
+            if self._scales is None:
+                scales = torch.tensor([1 / (1 - p) for p in self.rates], dtype=torch.float64)
+                self._scales = scales.to(x.dtype).view(-1, *[1] * (x.dim() - 1))
+            factors.mul_(self._scales)
         return factors.to(x.device)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these models only."""
-        self.rates = [self.rates[row] for row in rows]
+        self.rates, self._scales = [self.rates[row] for row in rows], None
         self.shapes = [self.shapes[row] for row in rows]
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
+from physai_inverse.trainers.bills import Bill
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -25,6 +27,7 @@ class Costs:
         efficiency: of batched products, as a share of `rate`.
         cache: bytes beyond which a stack is no longer made larger; None where that does not matter.
         least: models that a stack may have whatever the cache.
+        uneven: what each model of a stack of different depths adds in place of `row`: its layers are called apart.
     """
 
     alone: float
@@ -34,12 +37,13 @@ class Costs:
     efficiency: float
     cache: int | None
     least: int
+    uneven: float
 
 
-CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**26, least=16)
+CPU = Costs(alone=4.5e-4, stacked=8e-4, row=2e-5, rate=4.5e10, efficiency=0.75, cache=2**26, least=16, uneven=1e-4)
 """Measured on one core of an AMD EPYC (Zen 4) in float32; see `benchmarks/trainer.py`."""
 
-CUDA = Costs(alone=5e-4, stacked=1.5e-3, row=1e-6, rate=2e13, efficiency=0.9, cache=None, least=16)
+CUDA = Costs(alone=5e-4, stacked=1.5e-3, row=1e-6, rate=2e13, efficiency=0.9, cache=None, least=16, uneven=5e-5)
 """Not measured: of the order of what is published for such devices."""
 
 
@@ -78,6 +82,15 @@ def seconds(works: Sequence[Work], costs: Costs) -> float:
     most = max(work.flops for work in works)
     each = costs.row + most / (costs.rate * costs.efficiency)
     return max(work.steps for work in works) * costs.stacked + sum(work.steps for work in works) * each
+
+
+def bill(work: Work, costs: Costs, *, stacked: bool) -> Bill:
+    """Say what one model will take, alone and in a stack; one that may not be stacked shares nothing."""
+    alone = work.steps * (costs.alone + work.flops / costs.rate)
+    if not stacked:
+        return Bill(alone, alone, 0.0)
+    own = work.steps * (costs.row + work.flops / (costs.rate * costs.efficiency))
+    return Bill(alone, own, work.steps * costs.stacked)
 
 
 def cut(works: Sequence[Work], costs: Costs, memory: int) -> list[list[int]]:

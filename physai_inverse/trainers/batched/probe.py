@@ -18,7 +18,7 @@ from physai_inverse.trainers.batched.layout import Layout
 from physai_inverse.trainers.batched.members import Converter, Member
 from physai_inverse.trainers.batched.problem import Problem
 from physai_inverse.trainers.batched.programs import Stacked, mean
-from physai_inverse.trainers.batched.rows import Batch
+from physai_inverse.trainers.batched.rows import filled
 
 TOLERANCES = {"float64": 1e-8, "float32": 1e-3, "tf32": 1e-2, "bfloat16": 0.1}
 """Relative difference of losses and gradients that is rounding; what a wrong stack computes is far beyond."""
@@ -186,21 +186,6 @@ def own_gradient(problem: Problem, member: Member, batch: tuple[torch.Tensor, ..
     return float(loss.detach()), torch.cat(parts)
 
 
-def join(batches: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
-    """Make one batch of a stack out of one batch of each model, filled up to the longest."""
-    counts = tuple(len(tensors[0]) for tensors in batches)
-    width = max(counts)
-    tensors = tuple(
-        torch.stack([torch.cat([part, part[:1].expand(width - len(part), *part.shape[1:])]) for part in parts])
-        for parts in zip(*batches, strict=True)
-    )
-    if min(counts) == width:
-        return Batch(tensors, None, counts)
-    device = tensors[0].device
-    sizes = torch.tensor(counts, device=device)[:, None]
-    return Batch(tensors, torch.arange(width, device=device) < sizes, counts)
-
-
 def disagreement(
     problem: Problem,
     stack: Stacked,
@@ -220,7 +205,7 @@ def disagreement(
     buffers = stack.buffers_kept()
     stack.streams.drawing = False
     try:
-        losses, G = stack.gradient(W, join([found.batch for found in probes]))
+        losses, G = stack.gradient(W, filled([found.batch for found in probes]))
     finally:
         stack.streams.drawing = True
         stack.restore(buffers)

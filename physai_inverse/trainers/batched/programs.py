@@ -14,8 +14,9 @@ from torch.func import functional_call
 
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched.classes import Classes
+from physai_inverse.trainers.batched.depths import UnevenPerceptrons, depth, stands_for
 from physai_inverse.trainers.batched.devices import isolated
-from physai_inverse.trainers.batched.layout import Layout
+from physai_inverse.trainers.batched.layout import Layout, layout_of
 from physai_inverse.trainers.batched.members import Member
 from physai_inverse.trainers.batched.perceptrons import LeafMissing, Perceptrons, is_plain
 from physai_inverse.trainers.batched.physical import StackedLinear, StreamDropout, Streams, has_hooks, over_rows
@@ -182,9 +183,21 @@ class Stacked:
         template = copy.deepcopy(largest.module)
         self._dropouts: dict[str, StreamDropout] = {}
         layers = [dict(member.module.named_modules()) for member in members]
+        uneven = len({len(own) for own in layers}) > 1
+        if uneven:  # what is called as in the deepest
+            names = stands_for([member.module for member in members])
+            layers = [
+                {theirs: own[name] for name, theirs in known.items()}
+                for own, known in zip(layers, names, strict=True)
+            ]
+            shapes = [
+                {theirs: own[name] for name, theirs in known.items() if name in own}
+                for own, known in zip(shapes, names, strict=True)
+            ]
+            template = copy.deepcopy(max((member.module for member in members), key=depth))
 
         def stand_in(name: str, part: nn.Module) -> StreamDropout:  # noqa: ARG001 - its rate is the row's own
-            rates = [float(own[name].p) for own in layers]
+            rates = [float(own[name].p) if name in own else 0.0 for own in layers]
             seen = [own.get(name, ()) for own in shapes]
             self._dropouts[name] = StreamDropout(rates, seen, self.streams)
             return self._dropouts[name]
@@ -194,7 +207,8 @@ class Stacked:
         self.chains: Perceptrons | None = None
         if plain and all(is_plain(member.module) for member in members):
             chains = [member.module for member in members]
-            self.chains = Perceptrons(chains, self._dropouts, self.streams)  # type: ignore[arg-type]  # Sequential
+            kind = UnevenPerceptrons if uneven else Perceptrons
+            self.chains = kind(chains, self._dropouts, self.streams)  # type: ignore[arg-type]  # Sequential
         self._both = _Both(template)
         own = [dict(member.module.named_buffers()) for member in members]
         self._buffers = {name: torch.stack([buffers[name] for buffers in own]) for name in own[0]}
@@ -257,7 +271,7 @@ class Stacked:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Differentiate the loss by torch, as far as the chains' outputs, and the chains by their own tape."""
         if self._G is None or self._G.shape != W.shape:
-            self._G = torch.empty_like(W)
+            self._G = torch.zeros_like(W)  # what no model has stays zero
         chains.begin(self._layout.views(W))
         try:
             losses = self._map(self._loss, W, batch.tensors, batch.mask, training=True)["loss"]
@@ -330,12 +344,23 @@ class Stacked:
 def stack_parameters(
     members: Sequence[Member], device: torch.device, dtype: torch.dtype
 ) -> tuple[torch.Tensor, Layout]:
-    """Give the parameters of models as rows, padded to the largest sizes among them, and the layout of these."""
-    shapes = [member.layout.shapes for member in members]
+    """Give the parameters of models as rows, padded to the largest sizes among them, and the layout of these.
+
+    Members are told the names by which their parameters stand there.
+    """
+    for member in members:
+        member.layout = layout_of(member.module)
+    form = members[0].layout
+    if len({tuple(member.layout.shapes) for member in members}) > 1:
+        form = layout_of(max((member.module for member in members), key=depth))
+        for member, names in zip(members, stands_for([member.module for member in members]), strict=True):
+            member.layout = member.layout.called(names)
+    shapes: dict[str, list[tuple[int, ...]]] = {name: [] for name in form.shapes}
+    for member in members:
+        for name, shape in member.layout.shapes.items():
+            shapes[member.layout.places.get(name, name)].append(shape)
     # Of two models each may be the larger in one dimension: few large heads, many small ones.
-    layout = Layout(
-        {name: tuple(map(max, zip(*(own[name] for own in shapes), strict=True))) for name in shapes[0]}
-    )
+    layout = Layout({name: tuple(map(max, zip(*found, strict=True))) for name, found in shapes.items()})
     W = torch.empty(len(members), layout.size, device=device, dtype=dtype)
     with torch.no_grad():
         for row, member in enumerate(members):

@@ -18,7 +18,7 @@ class Order:
 
     Args:
         rows: number of rows of its data.
-        batch_size: rows a step; None for all, in their order.
+        batch_size: rows a step; None, or as many as there are, for all in their order.
         seed: of its stream.
     """
 
@@ -26,7 +26,6 @@ class Order:
         self.rows = rows
         self.full = batch_size is None or batch_size >= rows
         self.batch_size = rows if batch_size is None else min(batch_size, rows)
-        self._shuffles = batch_size is not None
         self._source = torch.Generator().manual_seed(seed)
         self._waiting = torch.empty(0, self.batch_size, dtype=torch.int64)
         self._counts: list[int] = []
@@ -68,7 +67,8 @@ class Order:
 
     def _begin(self) -> None:
         """Begin an epoch."""
-        order = torch.randperm(self.rows, generator=self._source) if self._shuffles else torch.arange(self.rows)
+        # All rows at once come in their own order: their dropout would tell another one apart.
+        order = torch.arange(self.rows) if self.full else torch.randperm(self.rows, generator=self._source)
         steps = self.steps_an_epoch
         padded = order.new_zeros(steps * self.batch_size)
         padded[: self.rows] = order
@@ -89,6 +89,21 @@ class Batch:
     tensors: tuple[torch.Tensor, ...]
     mask: torch.Tensor | None
     counts: tuple[int, ...]
+
+
+def filled(batches: Sequence[tuple[torch.Tensor, ...]]) -> Batch:
+    """Make one batch of a stack out of one batch of each model, filled up to the longest."""
+    counts = tuple(len(tensors[0]) for tensors in batches)
+    width = max(counts)
+    if min(counts) == width:
+        return Batch(tuple(torch.stack(parts) for parts in zip(*batches, strict=True)), None, counts)
+    tensors = tuple(
+        torch.stack([torch.cat([part, part[:1].expand(width - len(part), *part.shape[1:])]) for part in parts])
+        for parts in zip(*batches, strict=True)
+    )
+    device = tensors[0].device
+    sizes = torch.tensor(counts, device=device)[:, None]
+    return Batch(tensors, torch.arange(width, device=device) < sizes, counts)
 
 
 class Feed:
@@ -175,7 +190,7 @@ class Draws:
     """The batches of a stack out of functions that make new rows at each step.
 
     Args:
-        functions: one a model, from its stream to a tuple of tensors of the same shapes.
+        functions: one a model, from its stream to a tuple of tensors, whose numbers of rows may differ.
         seeds: of the streams.
         convert: brings a tensor to the device and type.
     """
@@ -200,8 +215,9 @@ class Draws:
     def next(self) -> Batch:
         """Give the next step's batch."""
         drawn = [function(source) for function, source in zip(self._functions, self._sources, strict=True)]
-        tensors = tuple(self._convert(torch.stack(parts)) for parts in zip(*drawn, strict=True))
-        return Batch(tensors, None, (len(drawn[0][0]),) * len(drawn))
+        batch = filled(drawn)
+        mask = None if batch.mask is None else self._convert(batch.mask)
+        return Batch(tuple(map(self._convert, batch.tensors)), mask, batch.counts)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Keep these models only."""

@@ -4,7 +4,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ from physai_inverse.executors.outcome import explain
 from physai_inverse.observations import Config, MetricsLike
 from physai_inverse.seeds import child
 from physai_inverse.trainers.batched.checkpoints import Checkpoints
+from physai_inverse.trainers.batched.depths import depth, form, slopes_known
 from physai_inverse.trainers.batched.devices import (
     MEMORY_SHARE,
     find_device,
@@ -34,11 +35,12 @@ from physai_inverse.trainers.batched.members import (
     structure,
 )
 from physai_inverse.trainers.batched.observing import Observer
-from physai_inverse.trainers.batched.plan import Work, costs_on, cut
+from physai_inverse.trainers.batched.plan import Work, bill, costs_on, cut
 from physai_inverse.trainers.batched.probe import Probe, disagreement, first_batch, probe
 from physai_inverse.trainers.batched.problem import Problem, Report
 from physai_inverse.trainers.batched.programs import Alone, Program, Stacked, stack_parameters
 from physai_inverse.trainers.batched.rows import Draws, Feed
+from physai_inverse.trainers.bills import Bill
 
 Result: TypeAlias = MetricsLike | BaseException
 LOG = logging.getLogger(__name__)
@@ -128,6 +130,23 @@ class Session:
             if isinstance(error, BaseException)
         ]
 
+    def foresee(self, configs: Sequence[Config]) -> list[Bill | None]:
+        """Say what trainings will take, by one batch through each model; None for one that cannot be built."""
+        self._configs, self._seeds = configs, [0] * len(configs)
+        costs, known = costs_on(self._device), {}  # type: ignore[var-annotated]  # as of `_probed`
+        bills: list[Bill | None] = []
+        with self._setting():
+            for index in range(len(configs)):
+                try:
+                    member, found = self._probed(index, known)
+                except Exception:  # the boundary of foreign code; its training will say what is wrong
+                    bills.append(None)
+                    continue
+                work = Work(member.steps, found.flops, found.bytes)
+                lonely = self._lonely(Candidate((member,), (found,)))
+                bills.append(bill(work, costs, stacked=not lonely))
+        return bills
+
     @contextlib.contextmanager
     def _setting(self) -> Iterator[None]:
         """Set what is global in torch as this training needs it, and put it back."""
@@ -154,31 +173,38 @@ class Session:
                 left = list(indices[place:])
                 break
             try:
-                member = self._nursery.make(index, self._configs[index], self._seeds[index])
-                batch = first_batch(self._problem, member, self._convert)
-                key = (
-                    structure(member.module, sizes=True),
-                    tuple(member.layout.shapes.items()),
-                    tuple(tuple(tensor.shape) for tensor in batch),
-                    member.index if is_opaque(member.module) else -1,
-                )
+                member, found = self._probed(index, known)
                 held += member.layout.size * self._dtype.itemsize
-                found = known.get(key)
-                if found is None:
-                    found = known[key] = probe(self._problem, member, batch)
-                member.flops = found.flops
                 groups.setdefault(self._company(member, found), []).append((member, found))
             except Exception as error:  # the boundary of foreign code: anything may come
                 self._results[index] = error
         candidates: list[Candidate] = []
         costs = costs_on(self._device)
-        for group in groups.values():
+        for group in (part for some in groups.values() for part in self._even(some)):
             whole = Candidate(tuple(member for member, _ in group), tuple(found for _, found in group))
             reason = self._lonely(whole)
             works = [Work(member.steps - member.start, found.flops, found.bytes) for member, found in group]
-            stacks = [[place] for place in range(len(group))] if reason else cut(works, costs, memory)
+            mixed = len({depth(member.module) for member, _ in group}) > 1
+            paid = replace(costs, row=costs.uneven) if mixed else costs
+            stacks = [[place] for place in range(len(group))] if reason else cut(works, paid, memory)
             candidates += [whole.part(chosen, reason) for chosen in stacks]
         return candidates, left
+
+    def _probed(self, index: int, known: dict[object, Probe]) -> tuple[Member, Probe]:
+        """Build a model, and put a batch through it unless another of its kind is known."""
+        member = self._nursery.make(index, self._configs[index], self._seeds[index])
+        batch = first_batch(self._problem, member, self._convert)
+        key = (
+            structure(member.module, sizes=True),
+            tuple(member.layout.shapes.items()),
+            tuple(tuple(tensor.shape) for tensor in batch),
+            member.index if is_opaque(member.module) else -1,
+        )
+        found = known.get(key)
+        if found is None:
+            found = known[key] = probe(self._problem, member, batch)
+        member.flops = found.flops
+        return member, found
 
     def _lonely(self, whole: Candidate) -> str:
         """Say why the models of a group cannot share a stack; empty where they may."""
@@ -195,10 +221,27 @@ class Session:
         data = tuple((tensor.dtype, tuple(tensor.shape[1:])) for tensor in found.batch)
         rows = () if found.by_rows else (len(member.data[0]) if member.data else 0, len(found.batch[0]))
         fixed = any(True for _ in member.module.buffers())
-        if self._problem.draw is not None or fixed:
+        if fixed:
             rows = (len(member.data[0]) if member.data else 0, len(found.batch[0]))
         given = tuple((tensor.dtype, tuple(tensor.shape)) for tensor in member.given)
-        return structure(member.module, sizes=False), data, rows, given, found.draws, member.start
+        return (
+            form(member.module) or structure(member.module, sizes=False),
+            data,
+            rows,
+            given,
+            found.draws,
+            member.start,
+        )
+
+    def _even(self, group: list[tuple[Member, Probe]]) -> list[list[tuple[Member, Probe]]]:
+        """Take chains of different depths apart where their gradients cannot be taken by hand."""
+        by_depth: dict[int, list[tuple[Member, Probe]]] = {}
+        for member, found in group:
+            by_depth.setdefault(depth(member.module), []).append((member, found))
+        by_hand = self._problem.precision != "bfloat16"
+        if len(by_depth) == 1 or (by_hand and all(slopes_known(member.module) for member, _ in group)):
+            return [group]
+        return list(by_depth.values())
 
     def _train(self, candidate: Candidate) -> list[Candidate]:
         """Train one candidate; give what is to be tried in its place where it could not be."""
@@ -324,12 +367,13 @@ def describe(opened: Opened) -> str:
 
 
 def ordered(candidate: Candidate) -> Candidate:
-    """Order the models of a stack, so that those of one optimiser, and of one activation, are neighbours."""
+    """Order the models of a stack, so that those of one optimiser, depth and activation are neighbours."""
 
-    def key(place: int) -> tuple[str, str, int]:
+    def key(place: int) -> tuple[str, int, str, int]:
         member = candidate.members[place]
         layers = [repr(part) for part in member.module.modules() if not list(part.children())]
-        return member.recipe.optimizer, " ".join(layers) if len(layers) < 100 else "", member.index
+        deep = -depth(member.module)
+        return member.recipe.optimizer, deep, " ".join(layers) if len(layers) < 100 else "", member.index
 
     return candidate.part(sorted(range(len(candidate.members)), key=key), candidate.reason)
 

@@ -9,6 +9,7 @@ from typing import ClassVar, overload
 from physai_inverse.errors import InvalidInput, TrialFailed
 from physai_inverse.observations import Config, Metric, as_metrics
 from physai_inverse.trainers.batched.problem import Problem, Report, observed
+from physai_inverse.trainers.bills import Bill
 from physai_inverse.trainers.observables.choice import choose, met_by
 
 PRECISIONS = ("float32", "float64", "tf32", "bfloat16")
@@ -172,6 +173,16 @@ class BatchedTrainer(Problem, TrainsMany):
 
         return Session(self, None).explain(configs, seeds)
 
+    def foresee(self, configs: Sequence[Config]) -> list[Bill | None]:
+        """Say what trainings will take before they begin, alone and beside others; see `Bill`.
+
+        Returns:
+            One a configuration; None where it cannot be built.
+        """
+        from physai_inverse.trainers.batched.session import Session
+
+        return Session(self, None).foresee(configs)
+
     def _train(
         self,
         configs: Config | Sequence[Config],
@@ -226,6 +237,11 @@ class AbstractBatched(TrainsMany):
     @abstractmethod
     def batched(self) -> BatchedTrainer:
         """Give the trainer that does the work."""
+
+    def foresee(self, configs: Sequence[Config]) -> list[Bill | None]:
+        """Say what trainings will take before they begin; see `BatchedTrainer`."""
+        found = self.many()
+        return found.foresee(configs) if isinstance(found, BatchedTrainer) else [None] * len(configs)
 
     def many(self) -> "Callable[..., dict[str, Metric] | list[dict[str, Metric] | TrialFailed]]":
         """Give what takes one configuration or many, as a `BatchedTrainer` does."""

@@ -1,10 +1,12 @@
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from physai_inverse.trainers.batched.plan import CPU, Work, cut, largest_stack, seconds
+from physai_inverse.trainers.batched.plan import CPU, Work, bill, cut, largest_stack, seconds
+from physai_inverse.trainers.bills import Bill
 
 WORKS = st.lists(
     st.builds(Work, st.integers(1, 400), st.sampled_from([1e5, 1e6, 1e7, 1e8]), st.integers(1, 10**6)),
@@ -48,3 +50,13 @@ def test_a_stack_stays_within_the_cache_unless_it_is_small() -> None:
     assert largest_stack(Work(1, 1, 10**4), costs, 10**9) == 100
     assert largest_stack(Work(1, 1, 10**6), costs, 10**9) == 4
     assert largest_stack(Work(1, 1, 10**6), costs, 2 * 10**6) == 2
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 400), st.sampled_from([1e5, 1e7, 1e9]), st.integers(2, 6))
+def test_the_bills_of_equal_models_add_up_to_what_their_stack_takes(steps: int, flops: float, count: int) -> None:
+    work = Work(steps, flops, 1)
+    own = bill(work, CPU, stacked=True)
+    assert count * own.own + own.shared == pytest.approx(seconds([work] * count, CPU))
+    assert own.alone == pytest.approx(seconds([work], CPU))
+    assert bill(work, CPU, stacked=False) == Bill(own.alone, own.alone, 0.0)

@@ -241,7 +241,7 @@ def test_fresh_batches_come_from_each_models_own_stream() -> None:
 
     of = trainer(rows=None, draw=draw)
     chosen = [{"lr": 0.01 * (1 + index), "rows": 8 + index % 2} for index in range(4)]
-    assert [line.rpartition(": ")[2] for line in plan(of, chosen)] == ["0, 2", "1, 3"]
+    assert [line.rpartition(": ")[2] for line in plan(of, chosen)] == ["0, 1, 2, 3"]
     for found, expected in zip(of(chosen, [0, 1, 2, 3]), one_by_one(of, chosen, [0, 1, 2, 3]), strict=True):
         assert losses(found) == pytest.approx(expected, rel=1e-10)
 
@@ -499,3 +499,17 @@ def test_a_loss_over_classes_in_another_form_goes_the_usual_way() -> None:
     chosen = configs(2, outputs=3)
     for found, expected in zip(of(chosen, [0, 1]), one_by_one(of, chosen, [0, 1]), strict=True):
         assert losses(found) == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_trainer_foresees_what_trainings_take_and_that_no_two_share_what_draws() -> None:
+    of = trainer(steps=None, epochs=2)
+    small, large, none = of.foresee([{**MIXED[0], "batch_size": size} for size in (4, 60, -1)])
+    assert none is None
+    assert small.shared == pytest.approx(15 * large.shared)  # as many steps
+    assert small.own < small.alone
+
+    def drawing(module: Any, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return squares(module, (batch[0] + torch.randn_like(batch[0]), batch[1]))
+
+    (drawn,) = trainer(loss=drawing).foresee([MIXED[0]])
+    assert (drawn.own, drawn.shared) == (drawn.alone, 0.0)
