@@ -4,6 +4,7 @@ from statistics import median
 import pytest
 import torch
 
+from physai_inverse.errors import TrialFailed
 from physai_inverse.observations import Curve, Measurement
 from physai_inverse.trainers import load_task
 from physai_inverse.trainers.batched import AbstractBatched, Finished
@@ -49,14 +50,19 @@ def test_the_model_is_even_and_starts_flat() -> None:
 
 
 def test_the_loss_spikes_at_even_distances() -> None:
-    counted = load_task("loss_spikes", {"steps": 2000, "device": "cpu"})({"lr": 0.3, "beta2": 0.998}, 0)[
-        "spikes_curve"
-    ]
-    assert isinstance(counted, Curve)
-    gaps = [later - earlier for earlier, later in pairwise(counted.steps[1:-1])]
-    assert len(gaps) >= 3
-    assert median(gaps) == pytest.approx(240, rel=0.15)
-    assert gaps == pytest.approx([240] * len(gaps), rel=0.4)  # a single one hangs on the last digits
+    train = load_task("loss_spikes", {"steps": 2000, "device": "cpu"})
+    assert isinstance(train, AbstractBatched)
+    gaps = []
+    for metrics in train([{"lr": 0.26 + 0.01 * step, "beta2": 0.998} for step in range(9)], [0] * 9):
+        assert not isinstance(metrics, TrialFailed)
+        counted = metrics["spikes_curve"]
+        assert isinstance(counted, Curve)
+        gaps.append([later - earlier for earlier, later in pairwise(counted.steps[1:-1])])
+    assert min(map(len, gaps)) >= 3
+    every = [gap for of_one in gaps for gap in of_one]
+    assert median(every) == pytest.approx(240, rel=0.1)
+    near = [gap for gap in every if gap == pytest.approx(240, rel=0.2)]
+    assert len(near) >= 0.8 * len(every)  # a single one, mostly the first, hangs on the last digits
 
 
 def test_all_recipes_share_a_stack() -> None:
